@@ -1,0 +1,27 @@
+# Everything here runs in every module of the repository: scripts/each.sh finds them by their go.mod.
+
+FUZZTIME ?= 30s
+CHECKS   ?= 5000
+COUNT    ?= 5
+BENCH    ?= .
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint soak bench fuzz
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+test: ## all that must hold before a change lands (needs Go, gcc and make)
+	@scripts/test.sh
+
+lint: ## golangci-lint, staticcheck and govulncheck
+	@scripts/lint.sh
+
+soak: ## tests again and again: CHECKS runs per property, COUNT rounds of the rest
+	@CHECKS=$(CHECKS) COUNT=$(COUNT) scripts/soak.sh
+
+bench: ## benchmarks that match BENCH
+	@scripts/each.sh go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -1,0 +1,5 @@
+module github.com/orgusers/go-orgusers/examples
+
+go 1.26.0
+
+replace github.com/orgusers/go-orgusers => ../

@@ -1,0 +1,70 @@
+package orgusers
+
+import "context"
+
+// Account is a signed-in person's own affairs.
+type Account struct {
+	s     *Service
+	actor Actor
+}
+
+// Account returns the door of a signed-in person.
+func (s *Service) Account(actor Actor) Account { return Account{s, actor} }
+
+// Organizations returns up to limit (1 to 1,000) organizations the person has joined, whose ids
+// follow after.
+func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]OrganizationInfo, error) {
+	const op = "Account.Organizations"
+	if err := a.live(ctx); err != nil {
+		return nil, named(op, err)
+	}
+	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})
+	if err != nil {
+		return nil, named(op, stored(err))
+	}
+	out := make([]OrganizationInfo, len(orgs))
+	for i := range orgs {
+		out[i] = OrganizationInfo{ID: orgs[i].ID, Name: orgs[i].Name, Disabled: orgs[i].Disabled, Owner: orgs[i].OwnerID == a.actor.User}
+	}
+	return out, nil
+}
+
+// live refuses a session that was ended.
+func (a Account) live(ctx context.Context) error {
+	actor, err := a.actor.clean()
+	if err != nil {
+		return err
+	}
+	p := personal{actor.User}
+	v, err := a.s.store.View(ctx, p.query(actor))
+	if err != nil {
+		return stored(err)
+	}
+	if err := p.authorize(newDraft(&v, actor, ActionRenameSelf, &a.s.policy, a.s.env())); err != nil {
+		return err
+	}
+	return nil
+}
+
+// OrganizationInfo is what any member may see of an organization (R1.7).
+type OrganizationInfo struct {
+	ID       OrgID
+	Name     string
+	Disabled bool
+	Owner    bool // the person owns it
+}
+
+// Leave ends the person's membership in an organization. The owner must transfer the ownership
+// first (R1.13), the last administrator of an owner-less organization cannot leave (R12.5).
+func (a Account) Leave(ctx context.Context, org OrgID) error {
+	_, err := a.s.do(ctx, "Account.Leave", a.actor, Leave{org})
+	return err
+}
+
+// Rename changes the person's name, on the rosters of all organizations too.
+func (a Account) Rename(ctx context.Context, name Name) error {
+	actor := a.actor
+	actor.Request = "" // repeating it changes nothing
+	_, err := a.s.do(ctx, "Account.Rename", actor, RenameSelf{personal{actor.User}, name})
+	return err
+}

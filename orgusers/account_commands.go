@@ -1,0 +1,179 @@
+package orgusers
+
+import "time"
+
+// Leave is the command behind [Account.Leave] (R1.13).
+type Leave struct{ Org OrgID }
+
+// Action is [ActionLeave].
+func (Leave) Action() Action { return ActionLeave }
+
+func (Leave) validate(*Policy) []FieldError { return nil }
+
+func (c Leave) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Owned: true}
+}
+
+func (Leave) authorize(d *draft) *Error { return d.byMember() }
+
+func (Leave) decide(d *draft) error {
+	switch {
+	case d.org.now.isOwner(d.self):
+		return denied(ReasonOwnerMustTransfer)
+	case d.org.now.idpManaged(d.self):
+		return denied(ReasonIdPManaged)
+	case d.lastAdministrator(d.self):
+		return denied(ReasonLastAdmin)
+	}
+	d.record(note{member: d.self, before: describe(d.self)})
+	d.expel(d.byID[d.self.ID])
+	return nil
+}
+
+// personal is what commands on one's own account share: they concern no organization, and the
+// account's own version guards them.
+type personal struct{ user UserID }
+
+func (p personal) query(Actor) ViewQuery { return ViewQuery{Users: []UserID{p.user}} }
+
+// mine is the account, if the session behind the actor is still good.
+func (p personal) authorize(d *draft) *Error {
+	u := d.userByID[p.user]
+	if u == nil || p.user != d.actor.User {
+		return notFound()
+	}
+	if !d.actor.SignedInAt.After(u.now.SessionsValidFrom) {
+		return denied(ReasonSessionEnded)
+	}
+	d.role = actsAsMember
+	return nil
+}
+
+// RenameSelf is the command behind [Account.Rename].
+type RenameSelf struct {
+	personal
+	Name Name
+}
+
+// Action is [ActionRenameSelf].
+func (RenameSelf) Action() Action { return ActionRenameSelf }
+
+func (c RenameSelf) validate(*Policy) []FieldError {
+	_, bad := cleanPerson(c.Name, true)
+	return bad
+}
+
+func (c RenameSelf) decide(d *draft) error {
+	u := d.userByID[c.user].now
+	name, _ := cleanPerson(c.Name, true)
+	if u.Name != name {
+		d.record(note{user: u.ID, email: u.Address.Email, before: "name=" + u.Name.String(), after: "name=" + name.String()})
+		u.Name = name
+	}
+	return nil
+}
+
+// ResetPassword is the command behind [Visitor.ResetPassword].
+type ResetPassword struct {
+	link     link
+	password string // as typed
+	hash     PasswordHash
+}
+
+// Action is [ActionResetPassword].
+func (ResetPassword) Action() Action { return ActionResetPassword }
+
+func (ResetPassword) validate(*Policy) []FieldError { return nil }
+
+func (c ResetPassword) query(Actor) ViewQuery {
+	return ViewQuery{Users: []UserID{UserID(c.link.Subject)}}
+}
+
+func (ResetPassword) authorize(d *draft) *Error { return d.byLink() }
+
+func (c ResetPassword) decide(d *draft) error {
+	u, refusal := d.resetLink(c.link)
+	if refusal != nil {
+		return refusal
+	}
+	if _, fe := checkPassword("password", c.password, d.policy.MinPassword, d.passwordContext(u.Address, u.Name)...); fe != nil {
+		return invalid(*fe) // the link stays good (S-105)
+	}
+	u.Password, u.Verified, u.ResetRequired = c.hash, true, false
+	u.ResetLink, u.MFAResetLink = "", "" // every link mailed before is void (C3)
+	u.ResetExpires, u.LockedUntil = time.Time{}, time.Time{}
+	d.endSessions("", u) // R7.3
+	d.mail("", u.ID, MailData{Kind: MailPasswordChanged, To: u.Address.Email, ToName: u.Name.String()})
+	d.record(note{user: u.ID, email: u.Address.Email, after: "password set"})
+	return nil
+}
+
+// resetLink checks the state behind a password link: the newest one, in time, unused.
+func (d *draft) resetLink(l link) (*User, *Error) {
+	r := d.userByID[UserID(l.Subject)]
+	switch {
+	case r == nil, l.Operation == "", r.now.ResetLink != l.Operation:
+		return nil, expired(ReasonLinkReplaced)
+	case !d.env.Now.Before(r.now.ResetExpires):
+		return nil, expired(ReasonLinkExpired)
+	}
+	return r.now, nil
+}
+
+// FinishMFAReset is the command behind [Visitor.ResetMFA]. The door has verified the password.
+type FinishMFAReset struct {
+	link     link
+	password PasswordHash // the one that was verified; it must still be in force
+}
+
+// Action is [ActionFinishMFA].
+func (FinishMFAReset) Action() Action { return ActionFinishMFA }
+
+func (FinishMFAReset) validate(*Policy) []FieldError { return nil }
+
+func (c FinishMFAReset) query(Actor) ViewQuery {
+	return ViewQuery{Users: []UserID{UserID(c.link.Subject)}}
+}
+
+func (FinishMFAReset) authorize(d *draft) *Error { return d.byLink() }
+
+func (c FinishMFAReset) decide(d *draft) error {
+	u, refusal := d.mfaLink(c.link)
+	if refusal != nil {
+		return refusal
+	}
+	if u.Password == "" || u.Password != c.password {
+		return expired(ReasonLinkReplaced)
+	}
+	d.dropMFA("", u)
+	d.endSessions("", u) // R7.3
+	d.record(note{user: u.ID, email: u.Address.Email, before: "mfa=true", after: "mfa=false"})
+	return nil
+}
+
+// mfaLink checks the state behind an MFA reset link.
+func (d *draft) mfaLink(l link) (*User, *Error) {
+	r := d.userByID[UserID(l.Subject)]
+	switch {
+	case r == nil, l.Operation == "", r.now.MFAResetLink != l.Operation:
+		return nil, expired(ReasonLinkReplaced)
+	case !d.env.Now.Before(r.now.MFAResetExpire):
+		return nil, expired(ReasonLinkExpired)
+	}
+	return r.now, nil
+}
+
+// cleanPerson checks both parts of a person's name. The last name may be missing; the first too,
+// unless required.
+func cleanPerson(n Name, required bool) (Name, []FieldError) {
+	var bad []FieldError
+	first, fe := cleanName("name.first", n.First, required)
+	if fe != nil {
+		bad = append(bad, *fe)
+	}
+	last, fe := cleanName("name.last", n.Last, false)
+	if fe != nil {
+		bad = append(bad, *fe)
+	}
+	return Name{First: first, Last: last}, bad
+}

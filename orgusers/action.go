@@ -1,0 +1,60 @@
+package orgusers
+
+// Action names what a call does: in the audit trail, in [Error.Op], in feature gates. Stable.
+type Action string
+
+// What administrators do to people: the names of the [Operation] values, each with its gate (R6.3).
+const (
+	ActionRemove             Action = "member.remove"
+	ActionSetRole            Action = "member.set_role"
+	ActionSetStacks          Action = "member.set_stacks"
+	ActionDeactivate         Action = "member.deactivate"
+	ActionReactivate         Action = "member.reactivate"
+	ActionDelete             Action = "member.delete"
+	ActionRename             Action = "member.rename"
+	ActionForcePasswordReset Action = "member.force_password_reset"
+	ActionResetMFA           Action = "member.reset_mfa"
+	ActionEndSessions        Action = "member.end_sessions"
+	ActionResendInvitation   Action = "invitation.resend"
+	ActionUnlock             Action = "member.unlock"
+)
+
+// What else happens in an organization.
+const (
+	ActionCreateOrganization  Action = "organization.create"
+	ActionRenameOrganization  Action = "organization.rename"
+	ActionDisableOrganization Action = "organization.disable"
+	ActionEnableOrganization  Action = "organization.enable"
+	ActionSetPlan             Action = "organization.set_plan"
+	ActionSetGates            Action = "organization.set_gates"
+	ActionRestoreOwner        Action = "organization.restore_owner"
+	ActionSetDomains          Action = "organization.set_allowed_domains"
+	ActionSetSSO              Action = "organization.set_sso"
+
+	ActionInvite            Action = "invitation.create"
+	ActionAcceptInvitation  Action = "invitation.accept"
+	ActionDeclineInvitation Action = "invitation.decline"
+
+	ActionOfferOwnership   Action = "ownership.offer"
+	ActionResendOwnership  Action = "ownership.resend"
+	ActionCancelOwnership  Action = "ownership.cancel"
+	ActionAcceptOwnership  Action = "ownership.accept"
+	ActionDeclineOwnership Action = "ownership.decline"
+
+	ActionCreateStack Action = "stack.create"
+	ActionRenameStack Action = "stack.rename"
+	ActionDeleteStack Action = "stack.delete"
+	ActionCreateRole  Action = "stack_role.create"
+	ActionUpdateRole  Action = "stack_role.update"
+	ActionDeleteRole  Action = "stack_role.delete"
+
+	ActionLeave         Action = "member.leave"
+	ActionRenameSelf    Action = "account.rename"
+	ActionResetPassword Action = "account.reset_password"
+	ActionFinishMFA     Action = "account.reset_mfa"
+
+	ActionListMembers Action = "members.list" // recorded only when refused
+	ActionExport      Action = "members.export"
+	ActionReadAudit   Action = "audit.read" // recorded only when refused
+	ActionReadUsage   Action = "organization.read"
+)

@@ -1,0 +1,155 @@
+package orgusers
+
+import (
+	"context"
+)
+
+// Admin is the Users section of one organization: everything its owner and admins may do. It is a
+// small value that remembers only who asks and where; whether the actor may is read anew by every
+// call, so an administrator demoted a moment ago cannot finish what was begun.
+//
+// An actor who is not in the organization gets [ErrNotFound] from every method, exactly as for an
+// organization that does not exist; one who is in it but may not, [ErrDenied] with the reason.
+type Admin struct {
+	s     *Service
+	actor Actor
+	org   OrgID
+}
+
+// Admin returns the door for one actor to one organization.
+func (s *Service) Admin(actor Actor, org OrgID) Admin { return Admin{s, actor, org} }
+
+// Invite invites everybody named in the text: see [Invitation] for the input and [Invite] for the
+// outcomes. The mails go out with the next [Service.Dispatch]. ErrSeats, ErrLimit, ErrInvalid: then
+// nobody was invited.
+func (a Admin) Invite(ctx context.Context, inv Invitation) (Report, error) {
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
+	if err != nil {
+		return Report{}, named("Admin.Invite", err)
+	}
+	return a.s.do(ctx, "Admin.Invite", a.actor, c)
+}
+
+// PreviewInvite tells what [Admin.Invite] would do now, and does nothing.
+func (a Admin) PreviewInvite(ctx context.Context, inv Invitation) (Report, error) {
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
+	if err != nil {
+		return Report{}, named("Admin.PreviewInvite", err)
+	}
+	return a.s.preview(ctx, "Admin.PreviewInvite", a.actor, c)
+}
+
+// Apply does an operation to the selected people, at most [Policy.MaxSelected] after removing
+// duplicates (R6.1). Each has an outcome in the report; one who is skipped or refused does not stop
+// the others (R6.9). The error is for what concerns the whole call; then nothing was done.
+func (a Admin) Apply(ctx context.Context, op Operation, members ...MemberID) (Report, error) {
+	c, err := a.bulk(op, members)
+	if err != nil {
+		return Report{}, named("Admin.Apply", err)
+	}
+	return a.s.do(ctx, "Admin.Apply", a.actor, c)
+}
+
+// Do does an operation to one person. Unlike [Admin.Apply] it returns an error if the person was
+// skipped or refused.
+func (a Admin) Do(ctx context.Context, op Operation, member MemberID) error {
+	rep, err := a.Apply(ctx, op, member)
+	if err != nil {
+		return err
+	}
+	return rep.Err()
+}
+
+// Preview tells what [Admin.Apply] would report now, and does nothing.
+func (a Admin) Preview(ctx context.Context, op Operation, members ...MemberID) (Report, error) {
+	c, err := a.bulk(op, members)
+	if err != nil {
+		return Report{}, named("Admin.Preview", err)
+	}
+	return a.s.preview(ctx, "Admin.Preview", a.actor, c)
+}
+
+func (a Admin) bulk(op Operation, members []MemberID) (Command, error) {
+	if op == nil {
+		return nil, invalid(FieldError{Field: "operation", Reason: ReasonRequired, Message: "an operation is required"})
+	}
+	return Bulk{Org: a.org, Operation: op, Members: members}, nil
+}
+
+// CreateStack makes a stack that the actor owns. ErrLimit: the plan has no room.
+func (a Admin) CreateStack(ctx context.Context, name string) (StackID, error) {
+	rep, err := a.s.do(ctx, "Admin.CreateStack", a.actor, CreateStack{a.org, name})
+	return StackID(rep.Subject), err
+}
+
+// RenameStack renames a stack; its owner may do that too.
+func (a Admin) RenameStack(ctx context.Context, id StackID, name string) error {
+	_, err := a.s.do(ctx, "Admin.RenameStack", a.actor, RenameStack{a.org, id, name})
+	return err
+}
+
+// DeleteStack deletes a stack and everybody's roles on it: only its owner and the organization's
+// owner may (R3.9).
+func (a Admin) DeleteStack(ctx context.Context, id StackID) error {
+	_, err := a.s.do(ctx, "Admin.DeleteStack", a.actor, DeleteStack{a.org, id})
+	return err
+}
+
+// CreateRole makes a custom stack role: a name that is unique in the organization and up to 100
+// permissions (R3.5).
+func (a Admin) CreateRole(ctx context.Context, name string, permissions ...Permission) (RoleID, error) {
+	rep, err := a.s.do(ctx, "Admin.CreateRole", a.actor, SaveRole{Org: a.org, Name: name, Permissions: permissions})
+	return RoleID(rep.Subject), err
+}
+
+// UpdateRole replaces a custom role's name and permissions; everybody who has it is affected at
+// once.
+func (a Admin) UpdateRole(ctx context.Context, id RoleID, name string, permissions ...Permission) error {
+	if id == "" {
+		return named("Admin.UpdateRole", notFound())
+	}
+	_, err := a.s.do(ctx, "Admin.UpdateRole", a.actor, SaveRole{Org: a.org, Role: id, Name: name, Permissions: permissions})
+	return err
+}
+
+// DeleteRole deletes a custom role and takes it from everybody.
+func (a Admin) DeleteRole(ctx context.Context, id RoleID) error {
+	_, err := a.s.do(ctx, "Admin.DeleteRole", a.actor, DeleteRole{a.org, id})
+	return err
+}
+
+// SetAllowedDomains limits who can be added to these e-mail domains; none: no limit. People already
+// there are not touched (R2.11).
+func (a Admin) SetAllowedDomains(ctx context.Context, domains ...string) error {
+	_, err := a.s.do(ctx, "Admin.SetAllowedDomains", a.actor, SetAllowedDomains{a.org, domains})
+	return err
+}
+
+// SetSSO says how the organization uses single sign-on. Only the owner may (R1.5).
+func (a Admin) SetSSO(ctx context.Context, sso SSO) error {
+	_, err := a.s.do(ctx, "Admin.SetSSO", a.actor, SetSSO{a.org, sso})
+	return err
+}
+
+// OfferOwnership mails an offer of the ownership; it takes effect when accepted, and then the actor
+// is a Member (R4.1). Only the owner may. A new offer replaces the one before.
+func (a Admin) OfferOwnership(ctx context.Context, email string) error {
+	to, fe := parseAddressField("email", email)
+	if fe != nil {
+		return named("Admin.OfferOwnership", invalid(*fe))
+	}
+	_, err := a.s.do(ctx, "Admin.OfferOwnership", a.actor, OfferOwnership{a.org, to})
+	return err
+}
+
+// ResendOwnership mails the pending offer again, with a new link. ErrNotFound: there is none.
+func (a Admin) ResendOwnership(ctx context.Context) error {
+	_, err := a.s.do(ctx, "Admin.ResendOwnership", a.actor, ResendOwnership{a.org})
+	return err
+}
+
+// CancelOwnership withdraws the pending offer. ErrNotFound: there is none.
+func (a Admin) CancelOwnership(ctx context.Context) error {
+	_, err := a.s.do(ctx, "Admin.CancelOwnership", a.actor, CancelOwnership{a.org})
+	return err
+}

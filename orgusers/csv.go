@@ -1,0 +1,83 @@
+package orgusers
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// csvWriter writes RFC 4180 with every cell quoted, so that no cell can break out of its place, and
+// none that a spreadsheet program would run (S-203). encoding/csv does neither: it writes "=1+1" as
+// it is. The first error stays in err and ends all writing.
+type csvWriter struct {
+	w   *bufio.Writer
+	err error
+}
+
+func newCSVWriter(w io.Writer) *csvWriter { return &csvWriter{w: bufio.NewWriterSize(w, 32<<10)} }
+
+func (c *csvWriter) raw(s string) {
+	if c.err == nil {
+		_, c.err = c.w.WriteString(s)
+	}
+}
+
+func (c *csvWriter) row(cells ...string) {
+	for i, cell := range cells {
+		if i > 0 {
+			c.raw(",")
+		}
+		c.cell(cell)
+	}
+	c.raw("\r\n")
+}
+
+func (c *csvWriter) cell(s string) {
+	c.raw(`"`)
+	if formula(s) {
+		c.raw("'")
+	}
+	for {
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			break
+		}
+		c.raw(s[:i+1])
+		c.raw(`"`)
+		s = s[i+1:]
+	}
+	c.raw(s)
+	c.raw(`"`)
+}
+
+func (c *csvWriter) flush() error {
+	if c.err == nil {
+		c.err = c.w.Flush()
+	}
+	return c.err
+}
+
+// formula reports whether a spreadsheet program might run the cell: its first character that shows
+// is = + - @ or a full-width twin, or it begins with a control character (C11).
+func formula(s string) bool {
+	for _, r := range s {
+		switch r {
+		case '=', '+', '-', '@', '\t', '\r', '\n', 0, '＝', '＋', '－', '＠', '−', '﹢', '﹦', '﹣', '﹫':
+			return true
+		}
+		if !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) {
+			return false
+		}
+	}
+	return false
+}
+
+// csvTime is RFC 3339 in UTC, to the second; empty for never.
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

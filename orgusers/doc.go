@@ -1,0 +1,63 @@
+// Package orgusers is the Users section of an organization, as a library: invite people, give them
+// roles, remove, deactivate and delete them, force password resets, reset MFA, end sessions, hand
+// over the ownership, keep to the plan, export, and keep an audit trail.
+//
+// # Wiring
+//
+// The host brings a store, a mailer, keys and its base URL:
+//
+//	svc, err := orgusers.New(orgusers.Config{
+//		Store:  store,                                  // store/sqlstore, store/memstore, or your own
+//		Mailer: mailer,                                 // anything with Send(ctx, orgusers.Mail) error
+//		Keys:   []orgusers.Key{key},                    // 32 random bytes, kept outside the database
+//		Links:  orgusers.Links{Base: "https://app.example.com/users"},
+//	})
+//	go svc.Run(ctx, 0)                                  // or call Dispatch from your own worker
+//
+// # Doors
+//
+// What most callers need is a door, one per kind of person, bound to who is asking:
+//
+//   - [Service.Admin]: the owner and admins of one organization. Invite, [Admin.Apply] an
+//     [Operation] to one person or many, list, export, hand over.
+//   - [Service.Operator]: the vendor's support. Create, rename, disable organizations; plans; gates.
+//   - [Service.Account]: a signed-in person's own affairs.
+//   - [Service.Visitor]: whoever holds a link from a mail.
+//   - [Service.Access]: what middleware asks on each request: one read, then checks without I/O.
+//
+// A door is a small value that caches no right: each call reads anew whether its actor may.
+//
+// # What a host must do
+//
+//   - Authenticate people, and fill [Actor] from that: above all User and SignedInAt. This package
+//     reads no header and no cookie.
+//   - Ask [Service.Access] on every request, and keep no answer longer than the request.
+//   - Guard the Operator door.
+//   - Run the outbox: [Service.Run] or [Service.Dispatch]. Nothing runs by itself.
+//   - On the pages behind mailed links: send Referrer-Policy: no-referrer, and act on POST only, since
+//     mail scanners open links.
+//
+// # Promises
+//
+//  1. At every commit an organization has exactly one owner (an owner-less one, at least one active
+//     administrator), no change takes more seats than the plan allows, and nobody gives more than
+//     he may.
+//  2. What was acknowledged is durable; what was refused changed nothing. The audit entry and every
+//     consequence commit with the change, or not at all. A call that returned an error changed
+//     nothing, unless the error is [ErrUnknownOutcome]; with a request id it can be repeated.
+//  3. Cutting access is immediate: once a removal, deactivation or [EndSessions] has committed, the
+//     next check says no, on every node.
+//  4. What an operation costs does not depend on the size of the organization, and a bulk takes the
+//     same number of statements for one person as for five hundred.
+//
+// If the process dies after a commit, its mails go out when [Service.Run] is next called, anywhere.
+//
+// # How it is made
+//
+// All rules are pure: [Decide] goes from a [View] (what was read), an actor and a [Command] to
+// [Changes] and a [Report]. [Service] reads the view, decides, and commits under the organization's
+// version; if another process was faster, it decides again. A [Store] knows no rules.
+//
+// Rule numbers such as R6.5, Q4, C9 or S-041 name the entries of the project's rule book and threat
+// catalogue that a piece of code carries out.
+package orgusers

@@ -1,0 +1,349 @@
+package orgusers
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// row is one record in a draft: as it was read and as it shall be. was is nil for a new record, now
+// for one that goes.
+type row[T any] struct{ was, now *T }
+
+// draft is the working copy of a view on which a command decides. Everything a command wants is
+// done to it; at the end [draft.changes] compares it with what was read, so that what is written is
+// exactly what differs, and the tally is right by construction.
+type draft struct {
+	env    Env
+	policy *Policy
+	actor  Actor
+	action Action
+	op     OperationID
+
+	org  row[Organization] // both nil: the command concerns no organization
+	self *Member           // the actor's own row, as it was read; nil: not in the organization
+	role string            // what the actor acts as, for the audit trail
+
+	members []*row[Member]
+	byID    map[MemberID]*row[Member]
+	byUser  map[UserID]*row[Member]
+	byKey   map[AddressKey]*row[Member]
+
+	users     []*row[User]
+	userByID  map[UserID]*row[User]
+	userByKey map[AddressKey]*row[User]
+
+	stacks   []*row[Stack]
+	roles    []*row[StackRole]
+	sessions map[UserID]int // nil: not known
+
+	revoked []Revoke // beyond what the members' own grants show
+	audit   []AuditEntry
+	effects []Effect
+	report  Report
+}
+
+func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
+	d := &draft{
+		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), sessions: v.Sessions,
+		byID:      make(map[MemberID]*row[Member], len(v.Members)),
+		byUser:    make(map[UserID]*row[Member], len(v.Members)),
+		byKey:     make(map[AddressKey]*row[Member], len(v.Members)),
+		userByID:  make(map[UserID]*row[User], len(v.Users)),
+		userByKey: make(map[AddressKey]*row[User], len(v.Users)),
+	}
+	d.report = Report{Operation: d.op, Action: action}
+	if v.Org.ID != "" {
+		now := v.Org.Clone()
+		d.org = row[Organization]{was: &v.Org, now: &now}
+	}
+	for i := range v.Members {
+		now := v.Members[i].Clone()
+		d.track(&row[Member]{was: &v.Members[i], now: &now})
+	}
+	for i := range v.Users {
+		now := v.Users[i]
+		d.trackUser(&row[User]{was: &v.Users[i], now: &now})
+	}
+	for i := range v.Stacks {
+		now := v.Stacks[i]
+		d.stacks = append(d.stacks, &row[Stack]{was: &v.Stacks[i], now: &now})
+	}
+	for i := range v.Roles {
+		now := v.Roles[i].Clone()
+		d.roles = append(d.roles, &row[StackRole]{was: &v.Roles[i], now: &now})
+	}
+	if r := d.byUser[a.User]; r != nil && a.User != "" {
+		d.self = r.was
+	}
+	return d
+}
+
+func (d *draft) track(r *row[Member]) {
+	d.members = append(d.members, r)
+	d.byID[r.now.ID] = r
+	d.byKey[r.now.Address.Key] = r
+	if r.now.User != "" {
+		d.byUser[r.now.User] = r
+	}
+}
+
+func (d *draft) trackUser(r *row[User]) {
+	d.users = append(d.users, r)
+	d.userByID[r.now.ID] = r
+	d.userByKey[r.now.Address.Key] = r
+}
+
+// account returns the account of a joined member; nil while pending, because an invited stranger is
+// not the organization's to look at.
+func (d *draft) account(m *Member) *User {
+	if m.User == "" {
+		return nil
+	}
+	if r := d.userByID[m.User]; r != nil {
+		return r.now
+	}
+	return nil
+}
+
+// set changes a roster row and keeps the tally.
+func (d *draft) set(r *row[Member], change func(m *Member)) {
+	d.org.now.Tally.add(r.now, -1)
+	change(r.now)
+	d.org.now.Tally.add(r.now, 1)
+}
+
+// addMember puts a new row on the roster and keeps the tally.
+func (d *draft) addMember(m Member) *row[Member] {
+	r := &row[Member]{now: &m}
+	d.track(r)
+	d.org.now.Tally.add(r.now, 1)
+	return r
+}
+
+// expel takes a row off the roster: the one way out, for removal, cancelled invitation, leaving and
+// deletion. The person's stacks go to the organization's owner (R3.7), an ownership offered to the
+// person lapses (Q22), and sessions end if the account belongs nowhere else (R5.6).
+func (d *draft) expel(r *row[Member]) {
+	m := r.now
+	d.lapseTransfer(m)
+	if u := d.account(m); u != nil {
+		for _, s := range d.stacks {
+			if s.now != nil && s.now.Owner == u.ID {
+				s.now.Owner = d.org.now.OwnerID
+			}
+		}
+		if u.Orgs == 1 {
+			d.endSessions(m.ID, u)
+		}
+		u.Orgs--
+	}
+	d.org.now.Tally.add(m, -1)
+	r.now = nil
+}
+
+// lapseTransfer withdraws an ownership offered to this person (Q22, S-058).
+func (d *draft) lapseTransfer(m *Member) {
+	if d.org.now.Transfer.To.Key == m.Address.Key {
+		d.org.now.Transfer = Transfer{}
+	}
+}
+
+// endSessions ends every session of the account as of now: at once by the epoch, and in the host's
+// own session store by an effect.
+func (d *draft) endSessions(m MemberID, u *User) {
+	u.SessionsValidFrom = d.env.Now
+	e := d.effect(EffectEndSessions, m, u.ID)
+	e.Before = d.env.Now
+	d.effects = append(d.effects, e)
+}
+
+func (d *draft) effect(kind EffectKind, m MemberID, u UserID) Effect {
+	e := Effect{
+		ID: EffectID(d.env.NewID()), Operation: d.op, Kind: kind, Member: m, User: u,
+		CreatedAt: d.env.Now, DueAt: d.env.Now,
+	}
+	if d.org.now != nil {
+		e.Org = d.org.now.ID
+	}
+	return e
+}
+
+// mail puts a mail into the outbox. Whoever caused it and the organization's name are filled in.
+func (d *draft) mail(m MemberID, u UserID, data MailData) {
+	e := d.effect(EffectMail, m, u)
+	if d.org.now != nil {
+		data.OrgName = d.org.now.Name
+	}
+	if data.ActorName == "" {
+		data.ActorName = d.actorName()
+	}
+	e.Mail = data
+	d.effects = append(d.effects, e)
+}
+
+func (d *draft) actorName() string {
+	if d.self == nil {
+		return ""
+	}
+	if n := d.self.Name.String(); n != "" {
+		return n
+	}
+	return d.self.Address.Email
+}
+
+// note is what an audit entry says beside who, when and where, which [draft.record] adds.
+type note struct {
+	member *Member // whom it is about
+	user   UserID  // the account, where there is no member
+	email  string
+	result Result // empty: Applied
+	reason Reason
+	object string
+	before string
+	after  string
+}
+
+func (d *draft) record(n note) {
+	e := AuditEntry{
+		ID: EntryID(d.env.NewID()), At: d.env.Now, Operation: d.op, Action: d.action,
+		Result: cmp.Or(n.result, Applied), Reason: n.reason,
+		Actor: d.actor.User, ActorRole: d.role,
+		Session: d.actor.Session, IP: d.actor.IP, Agent: d.actor.Agent, Request: d.actor.Request,
+		User: n.user, Email: n.email, Object: n.object, Before: n.before, After: n.after,
+	}
+	if d.org.now != nil {
+		e.Org = d.org.now.ID
+	}
+	if d.self != nil {
+		e.ActorEmail = d.self.Address.Email
+	}
+	if n.member != nil {
+		e.Member, e.User, e.Email = n.member.ID, n.member.User, n.member.Address.Email
+	}
+	d.audit = append(d.audit, e)
+}
+
+// changes compares the draft with what was read. wrote is false if they are equal: then there is
+// nothing to commit, only entries to record.
+func (d *draft) changes() (c Changes, wrote bool) {
+	for _, r := range d.members {
+		switch {
+		case r.was == nil && r.now == nil:
+		case r.was == nil:
+			c.NewMembers = append(c.NewMembers, *r.now)
+			c.Granted = appendGrants(c.Granted, r.now.ID, r.now.Grants)
+		case r.now == nil:
+			c.DeleteMembers = append(c.DeleteMembers, r.was.ID)
+		default:
+			if p := diffMember(r.was, r.now); p != (MemberPatch{}) {
+				c.Members = append(c.Members, MemberUpdate{ID: r.now.ID, Patch: p})
+			}
+			diffGrants(&c, r)
+		}
+	}
+	d.userChanges(&c)
+	c.NewStacks, c.Stacks, c.DeleteStacks = diffRows(d.stacks, func(s *Stack) StackID { return s.ID },
+		func(a, b *Stack) bool { return *a == *b })
+	c.NewRoles, c.Roles, c.DeleteRoles = diffRows(d.roles, func(r *StackRole) RoleID { return r.ID },
+		func(a, b *StackRole) bool { return a.Name == b.Name && slices.Equal(a.Permissions, b.Permissions) })
+	c.Revoked = append(c.Revoked, d.revoked...)
+	c.Effects = d.effects
+	c.Audit = d.audit
+
+	orgChanged := d.org.now != nil && (d.org.was == nil || !sameOrg(d.org.was, d.org.now))
+	wrote = orgChanged || len(c.NewUsers)+len(c.Users)+len(c.DeleteUsers)+len(c.NewMembers)+len(c.Members)+
+		len(c.DeleteMembers)+len(c.Granted)+len(c.Revoked)+len(c.NewStacks)+len(c.Stacks)+len(c.DeleteStacks)+
+		len(c.NewRoles)+len(c.Roles)+len(c.DeleteRoles)+len(c.Effects) > 0
+	if d.org.now != nil {
+		c.Org, c.NewOrg = d.org.now, d.org.was == nil
+	}
+	return c, wrote
+}
+
+func (d *draft) userChanges(c *Changes) {
+	for _, r := range d.users {
+		switch {
+		case r.was == nil:
+			c.NewUsers = append(c.NewUsers, *r.now)
+		case r.now == nil:
+			c.DeleteUsers = append(c.DeleteUsers, UserUpdate{ID: r.was.ID, Version: r.was.Version})
+		default:
+			p := diffUser(r.was, r.now)
+			if p == (UserPatch{}) {
+				continue
+			}
+			c.Users = append(c.Users, UserUpdate{ID: r.was.ID, Version: r.was.Version, Patch: p})
+			if p.Name.Set || r.was.MFA.Enrolled() != r.now.MFA.Enrolled() {
+				c.Profiles = append(c.Profiles, Profile{User: r.now.ID, Name: r.now.Name, MFA: r.now.MFA.Enrolled()})
+			}
+		}
+	}
+	byID := func(a, b UserUpdate) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	slices.SortFunc(c.Users, byID)
+	slices.SortFunc(c.DeleteUsers, byID)
+}
+
+// diffRows sorts records into new, changed and gone.
+func diffRows[T any, ID ~string](rows []*row[T], id func(*T) ID, same func(a, b *T) bool) (added, changed []T, gone []ID) {
+	for _, r := range rows {
+		switch {
+		case r.was == nil && r.now == nil:
+		case r.was == nil:
+			added = append(added, *r.now)
+		case r.now == nil:
+			gone = append(gone, id(r.was))
+		case !same(r.was, r.now):
+			changed = append(changed, *r.now)
+		}
+	}
+	return added, changed, gone
+}
+
+// diffGrants replaces a member's roles stack by stack where they differ (R3.3).
+func diffGrants(c *Changes, r *row[Member]) {
+	if slices.Equal(r.was.Grants, r.now.Grants) {
+		return
+	}
+	was, now := grantsByStack(r.was.Grants), grantsByStack(r.now.Grants)
+	stacks := make([]StackID, 0, len(was)+len(now))
+	for s := range was {
+		stacks = append(stacks, s)
+	}
+	for s := range now {
+		stacks = append(stacks, s)
+	}
+	slices.Sort(stacks)
+	for _, s := range slices.Compact(stacks) {
+		if slices.Equal(was[s], now[s]) {
+			continue
+		}
+		if len(was[s]) > 0 {
+			c.Revoked = append(c.Revoked, Revoke{Member: r.now.ID, Stack: s})
+		}
+		c.Granted = appendGrants(c.Granted, r.now.ID, now[s])
+	}
+}
+
+func grantsByStack(grants []Grant) map[StackID][]Grant {
+	m := make(map[StackID][]Grant)
+	for _, g := range grants {
+		m[g.Stack] = append(m[g.Stack], g)
+	}
+	return m
+}
+
+func appendGrants(to []MemberGrant, m MemberID, grants []Grant) []MemberGrant {
+	for _, g := range grants {
+		to = append(to, MemberGrant{Member: m, Grant: g})
+	}
+	return to
+}
+
+func sameOrg(a, b *Organization) bool {
+	return a.Name == b.Name && a.Disabled == b.Disabled && a.OwnerID == b.OwnerID && a.Transfer == b.Transfer &&
+		a.Tally == b.Tally && a.Settings.SSO == b.Settings.SSO &&
+		slices.Equal(a.Settings.AllowedDomains, b.Settings.AllowedDomains) &&
+		slices.Equal(a.Settings.Closed, b.Settings.Closed) &&
+		a.Plan.Name == b.Plan.Name && a.Plan.OverUsage == b.Plan.OverUsage && slices.Equal(a.Plan.Limits, b.Plan.Limits)
+}

@@ -1,0 +1,210 @@
+package orgusers
+
+import (
+	"fmt"
+	"time"
+)
+
+// Invitation is what [Admin.Invite] sends: the same roles for everybody named (R2.1).
+type Invitation struct {
+	// To is a list of addresses as people paste it: separated by commas, semicolons, tabs or new
+	// lines, with or without names ("Jane Doe <jane@x.io>", "Doe, Jane <jane@x.io>", mailto:). See
+	// [ParseAddressList].
+	To string
+	// Role is RoleAdmin or RoleMember (R1.3); empty: RoleMember.
+	Role Role
+	// Stacks are stack roles that begin with the membership (R2.3, R2.7).
+	Stacks []StackAccess
+	// Message goes into the mail: up to 1,000 characters.
+	Message string
+	// WithoutSSO lets these people use own credentials under single sign-on (R2.21).
+	WithoutSSO bool
+	// AllOrNothing refuses the whole call with ErrInvalid if one address cannot be invited (Q5).
+	// Otherwise each address has its own outcome.
+	AllOrNothing bool
+}
+
+// Invite is the command behind [Admin.Invite].
+//
+// Each address gets an outcome: Applied, and the person is now pending; Applied with
+// [ReasonRenewed], was pending already and got the new roles and a new link (Q4); Skipped with
+// [ReasonAlreadyMember] or [ReasonCooldown], nothing changed; Refused with the reason. If the plan
+// has fewer free seats than new people, nobody is invited ([ErrSeats], Q5).
+type Invite struct {
+	Org OrgID
+	Invitation
+
+	to      []Recipient         // To, parsed
+	message string              // Message, cleaned
+	blocked map[AddressKey]bool // mailboxes whose quota is used up
+}
+
+// NewInvite parses and checks an invitation.
+func NewInvite(org OrgID, inv Invitation, maxAddresses int) (*Invite, error) {
+	c := &Invite{Org: org, Invitation: inv}
+	if c.Role == "" {
+		c.Role = RoleMember
+	}
+	var bad []FieldError
+	to, err := ParseAddressList(inv.To, maxAddresses)
+	switch e, ok := err.(*Error); {
+	case ok:
+		bad = append(bad, e.Fields...)
+	case err != nil:
+		return nil, err
+	case len(to) == 0:
+		bad = append(bad, FieldError{Field: "to", Reason: ReasonRequired, Message: "nobody is named"})
+	}
+	c.to = to
+	if !c.Role.Valid() {
+		bad = append(bad, FieldError{Field: "role", Reason: ReasonRole, Message: "must be admin or member; ownership is only transferred"})
+	}
+	message, fe := cleanText("message", inv.Message, 1000)
+	if fe != nil {
+		bad = append(bad, *fe)
+	}
+	c.message = message
+	if bad = append(bad, validateAccess(inv.Stacks)...); bad != nil {
+		return nil, invalid(bad...)
+	}
+	return c, nil
+}
+
+// Action is [ActionInvite].
+func (*Invite) Action() Action { return ActionInvite }
+
+func (c *Invite) validate(*Policy) []FieldError { return nil } // NewInvite did
+
+func (c *Invite) query(a Actor) ViewQuery {
+	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: c.keys(), Roles: len(c.Stacks) > 0, Grants: len(c.Stacks) > 0}
+	for _, s := range c.Stacks {
+		q.Stacks = append(q.Stacks, s.Stack)
+	}
+	return q
+}
+
+// keys are the addresses that could be read, each once.
+func (c *Invite) keys() []AddressKey {
+	keys := make([]AddressKey, 0, len(c.to))
+	for i := range c.to {
+		if c.to[i].Reason == "" {
+			keys = append(keys, c.to[i].Address.Key)
+		}
+	}
+	return keys
+}
+
+func (*Invite) authorize(d *draft) *Error { return d.byAdministrator() }
+
+func (c *Invite) decide(d *draft) error {
+	if !d.org.was.open(d.action) {
+		return &Error{Kind: ErrGate}
+	}
+	if bad := d.unknownAccess(c.Stacks); bad != nil {
+		return invalid(bad...)
+	}
+	verdicts := make([]verdict, len(c.to))
+	fresh := int64(0)
+	var bad []FieldError
+	for i := range c.to {
+		r := &c.to[i]
+		verdicts[i] = c.judge(d, r)
+		switch v := verdicts[i]; {
+		case v.Result == Refused:
+			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, r.Input, v.Reason.Text())})
+		case v.ok() && v.Reason == "":
+			fresh++
+		}
+	}
+	if c.AllOrNothing && bad != nil {
+		return invalid(bad...)
+	}
+	if err := d.org.was.Plan.admit(ErrSeats, ResourceUsers, d.org.was.Tally.Seats(), fresh); err != nil {
+		return err
+	}
+	for i := range c.to {
+		c.carryOut(d, &c.to[i], verdicts[i])
+	}
+	return nil
+}
+
+func (c *Invite) judge(d *draft, r *Recipient) verdict {
+	switch {
+	case r.Reason == ReasonDuplicate:
+		return verdict{Skipped, ReasonDuplicate, "R6.12"}
+	case r.Reason != "":
+		return verdict{Refused, r.Reason, "C9"}
+	case !d.org.was.allowsDomain(r.Address):
+		return verdict{Refused, ReasonDomain, "R2.11"}
+	}
+	if known := d.byKey[r.Address.Key]; known != nil {
+		if known.now.Status != StatusPending {
+			return skip(ReasonAlreadyMember, "Q3")
+		}
+		if v := d.mayMailAgain(known.now.SentAt, known.now.Sends); !v.ok() {
+			return v
+		}
+		if c.blocked[r.Address.Mailbox()] {
+			return skip(ReasonResendLimit, "C5")
+		}
+		return verdict{Applied, ReasonRenewed, "Q4"}
+	}
+	if c.blocked[r.Address.Mailbox()] {
+		return verdict{Refused, ReasonResendLimit, "C5"}
+	}
+	return allow()
+}
+
+func (c *Invite) carryOut(d *draft, r *Recipient, v verdict) {
+	out := Outcome{Email: r.Address.Email, Line: r.Line, Result: v.Result, Reason: v.Reason, Rule: v.Rule}
+	if r.Address.IsZero() {
+		out.Input = cutText(r.Input, 256)
+	}
+	n := note{email: r.Address.Email, result: v.Result, reason: v.Reason}
+	row := d.byKey[r.Address.Key]
+	switch {
+	case v.ok() && row == nil:
+		row = d.addMember(Member{
+			ID: MemberID(d.env.NewID()), Org: d.org.now.ID, Address: r.Address, Status: StatusPending,
+			Role: c.Role, Name: r.Name, WithoutSSO: c.WithoutSSO, Message: c.message,
+			Grants: replaceGrants(nil, c.Stacks),
+		})
+		d.issueInvitation(row.now)
+		d.mailInvitation(row.now)
+		n.after = describe(row.now)
+	case v.ok():
+		n.before = describe(row.now)
+		d.set(row, func(m *Member) {
+			m.Role, m.WithoutSSO, m.Message = c.Role, c.WithoutSSO, c.message
+			if len(c.Stacks) > 0 {
+				m.Grants = replaceGrants(m.Grants, c.Stacks)
+			}
+			d.issueInvitation(m)
+		})
+		d.mailInvitation(row.now)
+		n.after = describe(row.now)
+	}
+	if row != nil {
+		out.Member, n.member = row.now.ID, row.now
+	}
+	d.report.Outcomes = append(d.report.Outcomes, out)
+	d.record(n)
+}
+
+// issueInvitation gives a pending person a new link, voiding the older, in the actor's name.
+func (d *draft) issueInvitation(m *Member) {
+	m.Link, m.SentAt, m.InvitedAt = d.op, d.env.Now, d.env.Now
+	m.Sends++
+	m.InvitedBy, m.InvitedByEmail = d.self.User, d.self.Address.Email
+	m.ExpiresAt = d.env.Now.Add(d.policy.Lifetimes.Invitation)
+	if d.policy.InvitationsNeverExpire {
+		m.ExpiresAt = time.Time{}
+	}
+}
+
+func (d *draft) mailInvitation(m *Member) {
+	d.mail(m.ID, "", MailData{
+		Kind: MailInvitation, To: m.Address.Email, ToName: m.Name.String(),
+		Role: m.Role, Message: m.Message, ExpiresAt: m.ExpiresAt,
+	})
+}

@@ -1,0 +1,164 @@
+package orgusers
+
+import "time"
+
+// Rename changes the name on people's accounts; only on accounts that belong to this organization
+// alone.
+type Rename struct {
+	noInput
+	Name Name
+}
+
+// ForcePasswordReset mails a link and makes the next sign-in set a new password (R6.6). Sessions go
+// on until then (R7.4), unless [Policy.EndSessionsOnForcedReset].
+type ForcePasswordReset struct{ noInput }
+
+// ResetMFA mails a link that, with the current password, switches the second factor off; or, by
+// [Policy.ImmediateMFAReset], switches it off at once, deletes the recovery codes and ends the
+// sessions (R7.11, Q16). The immediate form is not for oneself and not for people of several
+// organizations.
+type ResetMFA struct{ noInput }
+
+// EndSessions signs people out everywhere, at once (R6.5): of accounts that belong to this
+// organization alone, never one's own. If the host keeps the sessions and says there are none, the
+// person is skipped.
+type EndSessions struct{ noInput }
+
+// Unlock lifts a lock after failed sign-ins. It is all or nothing: if one of the people is not
+// locked, is the owner, or belongs to another organization too, nobody is unlocked (R6.10), unless
+// [Policy.UnlockSkips].
+type Unlock struct{ noInput }
+
+// ResendInvitation mails pending people a new link, which voids the older and starts a new lifetime
+// (Q2). Whoever resends becomes the inviter.
+type ResendInvitation struct{ noInput }
+
+// Action is [ActionRename].
+func (Rename) Action() Action { return ActionRename }
+
+func (o Rename) validate() []FieldError {
+	_, bad := cleanPerson(o.Name, true)
+	return bad
+}
+
+func (o Rename) judge(_ *draft, t target) verdict {
+	if n, _ := cleanPerson(o.Name, true); t.u.Name == n {
+		return unchanged()
+	}
+	return allow()
+}
+
+func (o Rename) apply(_ *draft, t target) change {
+	before := t.u.Name
+	t.u.Name, _ = cleanPerson(o.Name, true)
+	return change{before: "name=" + before.String(), after: "name=" + t.u.Name.String()}
+}
+
+// Action is [ActionForcePasswordReset].
+func (ForcePasswordReset) Action() Action { return ActionForcePasswordReset }
+
+func (ForcePasswordReset) apply(d *draft, t target) change {
+	t.u.ResetRequired = true
+	d.mailReset(t.m.ID, t.u, MailPasswordReset, d.policy.Lifetimes.PasswordReset)
+	if d.policy.EndSessionsOnForcedReset && t.u.Orgs == 1 {
+		d.endSessions(t.m.ID, t.u)
+	}
+	return change{after: "reset_required=true"}
+}
+
+// mailReset issues a new password link, which voids the older one.
+func (d *draft) mailReset(m MemberID, u *User, kind MailKind, life time.Duration) {
+	u.ResetLink, u.ResetExpires = d.op, d.env.Now.Add(life)
+	d.mail(m, u.ID, MailData{Kind: kind, To: u.Address.Email, ToName: u.Name.String(), ExpiresAt: u.ResetExpires})
+}
+
+// Action is [ActionResetMFA].
+func (ResetMFA) Action() Action { return ActionResetMFA }
+
+func (ResetMFA) judge(d *draft, t target) verdict {
+	immediate := d.policy.ImmediateMFAReset
+	switch {
+	case immediate && d.self != nil && t.m.ID == d.self.ID:
+		return verdict{Refused, ReasonSelf, "C8"}
+	case immediate && t.u.Orgs > 1:
+		return skip(ReasonSeveralOrgs, "R7.11")
+	case !t.u.MFA.Enrolled():
+		return skip(ReasonNoMFA, "R7.12")
+	}
+	return allow()
+}
+
+func (ResetMFA) apply(d *draft, t target) change {
+	u := t.u
+	if !d.policy.ImmediateMFAReset {
+		u.MFAResetLink, u.MFAResetExpire = d.op, d.env.Now.Add(d.policy.Lifetimes.MFAReset)
+		d.mail(t.m.ID, u.ID, MailData{Kind: MailMFAReset, To: u.Address.Email, ToName: u.Name.String(), ExpiresAt: u.MFAResetExpire})
+		return change{after: "mfa_reset=mailed"}
+	}
+	d.dropMFA(t.m.ID, u)
+	d.endSessions(t.m.ID, u)
+	return change{before: "mfa=true", after: "mfa=false"}
+}
+
+// dropMFA switches the second factor off, recovery codes with it, and tells the person.
+func (d *draft) dropMFA(m MemberID, u *User) {
+	u.MFA, u.MFAResetLink, u.MFAResetExpire = MFA{}, "", time.Time{}
+	d.mail(m, u.ID, MailData{Kind: MailMFARemoved, To: u.Address.Email, ToName: u.Name.String()})
+}
+
+// Action is [ActionEndSessions].
+func (EndSessions) Action() Action { return ActionEndSessions }
+
+func (EndSessions) judge(d *draft, t target) verdict {
+	if d.sessions != nil && d.sessions[t.u.ID] == 0 {
+		return skip(ReasonNoSession, "R6.5")
+	}
+	return allow()
+}
+
+func (EndSessions) apply(d *draft, t target) change {
+	d.endSessions(t.m.ID, t.u)
+	return change{after: "sessions ended"}
+}
+
+// Action is [ActionUnlock].
+func (Unlock) Action() Action { return ActionUnlock }
+
+func (Unlock) judge(d *draft, t target) verdict {
+	if !t.u.Locked(d.env.Now) {
+		return skip(ReasonNotLocked, "R6.10")
+	}
+	return allow()
+}
+
+func (Unlock) apply(_ *draft, t target) change {
+	t.u.LockedUntil = time.Time{}
+	return change{before: "locked", after: "unlocked"}
+}
+
+// Action is [ActionResendInvitation].
+func (ResendInvitation) Action() Action { return ActionResendInvitation }
+
+func (ResendInvitation) judge(d *draft, t target) verdict {
+	if t.m.Status != StatusPending {
+		return skip(ReasonNotPending, "R2.8")
+	}
+	return d.mayMailAgain(t.m.SentAt, t.m.Sends)
+}
+
+func (ResendInvitation) apply(d *draft, t target) change {
+	d.set(t.row, d.issueInvitation)
+	d.mailInvitation(t.m)
+	return change{after: "invitation mailed again"}
+}
+
+// mayMailAgain keeps one invitation or offer from being mailed too fast or too often (S-026).
+func (d *draft) mayMailAgain(sentAt time.Time, sends int) verdict {
+	switch {
+	case d.env.Now.Before(sentAt.Add(d.policy.ResendCooldown)):
+		return skip(ReasonCooldown, "C5")
+	case sends >= d.policy.MaxSends:
+		return skip(ReasonResendLimit, "C5")
+	}
+	return allow()
+}

@@ -1,0 +1,196 @@
+package orgusers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrPermanent is for a [Mailer] to wrap when trying again is of no use: the effect is given up at
+// once and shows among the dead letters.
+var ErrPermanent = errors.New("permanent failure")
+
+const (
+	effectLease  = 2 * time.Minute // how long a worker has what it claimed
+	effectTries  = 12              // then it is given up
+	firstBackoff = time.Minute
+	maxBackoff   = 6 * time.Hour
+)
+
+// Dispatch carries out up to n (1 to 500) effects of the outbox that are due, one after another, and
+// returns how many are settled: delivered, or void by now. Several calls may run at once, in this
+// and other processes; none gets what another has.
+//
+// Every committed effect is carried out at least once, or shows among the dead letters after 12
+// tries over about a day; twice only if a process dies between delivery and noting it, with the
+// same [Mail.ID]. A mail whose link is void by then is dropped. The error is the store's; a
+// mailer's errors are kept with the effect and logged.
+func (s *Service) Dispatch(ctx context.Context, n int) (int, error) {
+	now := s.now()
+	lease := s.newID()
+	effects, err := s.store.Claim(ctx, ClaimQuery{Now: now, Until: now.Add(effectLease), Lease: lease, Limit: clamp(n, 50, 500)})
+	if err != nil {
+		return 0, named("Dispatch", stored(err))
+	}
+	settled := 0
+	for i := range effects {
+		e := &effects[i]
+		// What cannot end before the lease does is left to whoever claims it next.
+		if ctx.Err() != nil || !s.now().Add(s.timeout).Before(now.Add(effectLease)) {
+			if err := s.release(ctx, effects[i:], lease); err != nil {
+				return settled, named("Dispatch", stored(err))
+			}
+			return settled, ctx.Err()
+		}
+		st := s.carry(ctx, e)
+		st.ID, st.Lease = e.ID, lease
+		// The work is done, so it is noted even if the caller has gone.
+		if err := s.store.Settle(context.WithoutCancel(ctx), []Settlement{st}); err != nil {
+			return settled, named("Dispatch", stored(err))
+		}
+		if st.Done {
+			settled++
+		}
+	}
+	return settled, nil
+}
+
+func (s *Service) release(ctx context.Context, effects []Effect, lease string) error {
+	back := make([]Settlement, len(effects))
+	for i := range effects {
+		back[i] = Settlement{ID: effects[i].ID, Lease: lease, DueAt: effects[i].DueAt, LastError: effects[i].LastError, Untried: true}
+	}
+	return s.store.Settle(context.WithoutCancel(ctx), back)
+}
+
+// Run dispatches until the context ends, looking every interval (1 s or more; 0: 5 s) when there is
+// nothing to do. It returns the context's error. A failing store is logged and tried again.
+func (s *Service) Run(ctx context.Context, interval time.Duration) error {
+	if interval == 0 {
+		interval = 5 * time.Second
+	}
+	interval = max(interval, time.Second)
+	for {
+		n, err := s.Dispatch(ctx, 50)
+		if err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "dispatch", "err", errors.Unwrap(err))
+		}
+		if n > 0 && err == nil {
+			continue
+		}
+		t := time.NewTimer(interval)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+// carry does one effect and says how to settle it.
+func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
+	err := s.deliver(ctx, e)
+	switch {
+	case err == nil:
+		return Settlement{Done: true}
+	case ctx.Err() != nil: // the host is stopping: not the mailer's fault
+		return Settlement{Untried: true, DueAt: e.DueAt, LastError: e.LastError}
+	}
+	s.log.WarnContext(ctx, "effect not carried out", "effect", string(e.ID), "kind", string(e.Kind), "mail", string(e.Mail.Kind), "attempt", e.Attempts, "err", err)
+	st := Settlement{LastError: cutText(err.Error(), 512), DueAt: s.now().Add(backoff(e.Attempts))}
+	st.Dead = errors.Is(err, ErrPermanent) || e.Attempts >= effectTries
+	return st
+}
+
+// backoff doubles from a minute to six hours. attempts counts from 1.
+func backoff(attempts int) time.Duration {
+	d := firstBackoff
+	for range min(attempts-1, 10) {
+		d *= 2
+	}
+	return min(d, maxBackoff)
+}
+
+// deliver hands an effect to its port. A port that panics has failed.
+func (s *Service) deliver(ctx context.Context, e *Effect) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	switch e.Kind {
+	case EffectEndSessions:
+		if s.sessions == nil {
+			return nil // the epoch has cut them already
+		}
+		return s.sessions.End(ctx, []UserID{e.User}, e.Before)
+	case EffectMail:
+		m := Mail{ID: e.ID, Org: e.Org, MailData: e.Mail}
+		p := e.Mail.Kind.purpose()
+		if p == 0 {
+			return s.mailer.Send(ctx, m)
+		}
+		live, err := s.live(ctx, e, p)
+		if err != nil || !live {
+			return err
+		}
+		token, err := s.keys.linkToken(e.link(p))
+		if err != nil {
+			return err
+		}
+		m.Link = s.links.url(p, token)
+		return s.mailer.Send(ctx, m)
+	}
+	return fmt.Errorf("%w: unknown effect %q", ErrPermanent, e.Kind)
+}
+
+// link is what the mailed secret is derived from.
+func (e *Effect) link(p LinkPurpose) link {
+	l := link{Purpose: p, Org: e.Org, Operation: e.Operation}
+	switch p {
+	case LinkInvitation:
+		l.Subject = string(e.Member)
+	case LinkOwnership:
+		l.Subject = string(e.Org)
+	default:
+		l.Org, l.Subject = "", string(e.User)
+	}
+	return l
+}
+
+// live reports whether a link would still open something: nothing is mailed that is already void.
+func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, error) {
+	q := ViewQuery{Org: e.Org}
+	switch p {
+	case LinkInvitation:
+		q.Members, q.Inviters = []MemberID{e.Member}, true
+	case LinkOwnership:
+		q.Owner = true
+	default:
+		q.Org, q.Users = "", []UserID{e.User}
+	}
+	v, err := s.store.View(ctx, q)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	d := newDraft(&v, Actor{}, "", &s.policy, s.env())
+	var void *Error
+	switch p {
+	case LinkInvitation:
+		_, void = d.invitation(e.link(p))
+	case LinkOwnership:
+		void = (&answerOwnership{link: e.link(p), recipient: v.Org.Transfer.To.Key}).offer(d)
+	case LinkPasswordReset:
+		_, void = d.resetLink(e.link(p))
+	case LinkMFAReset:
+		_, void = d.mfaLink(e.link(p))
+	}
+	return void == nil && !v.Org.Disabled, nil
+}

@@ -1,0 +1,238 @@
+package orgusers
+
+import "time"
+
+// The ownership of an organization moves in one way: the owner offers it to an address, and
+// whoever reads mail there accepts. Until then nothing changes (R4.5).
+
+// OfferOwnership is the command behind [Admin.OfferOwnership]. A new offer replaces the one before.
+type OfferOwnership struct {
+	Org OrgID
+	To  Address
+}
+
+// Action is [ActionOfferOwnership].
+func (OfferOwnership) Action() Action { return ActionOfferOwnership }
+
+func (c OfferOwnership) validate(*Policy) []FieldError {
+	if c.To.IsZero() {
+		return []FieldError{{Field: "email", Reason: ReasonRequired, Message: "an address is required"}}
+	}
+	return nil
+}
+
+func (c OfferOwnership) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: []AddressKey{c.To.Key}}
+}
+
+func (OfferOwnership) authorize(d *draft) *Error { return d.byOwner() }
+
+func (c OfferOwnership) decide(d *draft) error {
+	field := FieldError{Field: "email"}
+	t := &d.org.now.Transfer
+	switch r := d.byKey[c.To.Key]; {
+	case d.self.Address.Key == c.To.Key:
+		field.Reason, field.Message = ReasonSelf, "you own the organization already" // R4.8, S-065
+	case !d.org.now.allowsDomain(c.To):
+		field.Reason, field.Message = ReasonDomain, "the domain "+c.To.Domain()+" is not allowed here"
+	case r != nil && r.now.Status == StatusInactive:
+		field.Reason, field.Message = ReasonInactive, "this person is deactivated"
+	case t.Pending() && t.To.Key == c.To.Key:
+		if v := d.mayMailAgain(t.SentAt, t.Sends); !v.ok() {
+			return denied(v.Reason)
+		}
+	}
+	if field.Reason != "" {
+		return invalid(field)
+	}
+	before := t.To.Email
+	*t = Transfer{To: c.To, By: d.self.User, OfferedAt: d.env.Now}
+	d.mailOffer(t)
+	d.record(note{email: c.To.Email, before: before, after: c.To.Email})
+	return nil
+}
+
+// mailOffer issues the offer's link, voiding an older one.
+func (d *draft) mailOffer(t *Transfer) {
+	t.Link, t.SentAt = d.op, d.env.Now
+	t.ExpiresAt = d.env.Now.Add(d.policy.Lifetimes.Ownership)
+	t.Sends++
+	d.mail("", "", MailData{Kind: MailOwnershipOffer, To: t.To.Email, ExpiresAt: t.ExpiresAt})
+}
+
+// ResendOwnership is the command behind [Admin.ResendOwnership].
+type ResendOwnership struct{ Org OrgID }
+
+// Action is [ActionResendOwnership].
+func (ResendOwnership) Action() Action { return ActionResendOwnership }
+
+func (ResendOwnership) validate(*Policy) []FieldError { return nil }
+
+func (c ResendOwnership) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+func (ResendOwnership) authorize(d *draft) *Error { return d.byOwner() }
+
+func (ResendOwnership) decide(d *draft) error {
+	t := &d.org.now.Transfer
+	if !t.Pending() {
+		return notFound()
+	}
+	if v := d.mayMailAgain(t.SentAt, t.Sends); !v.ok() {
+		return denied(v.Reason)
+	}
+	d.mailOffer(t)
+	d.record(note{email: t.To.Email})
+	return nil
+}
+
+// CancelOwnership is the command behind [Admin.CancelOwnership].
+type CancelOwnership struct{ Org OrgID }
+
+// Action is [ActionCancelOwnership].
+func (CancelOwnership) Action() Action { return ActionCancelOwnership }
+
+func (CancelOwnership) validate(*Policy) []FieldError { return nil }
+
+func (c CancelOwnership) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+func (CancelOwnership) authorize(d *draft) *Error { return d.byOwner() }
+
+func (CancelOwnership) decide(d *draft) error {
+	t := &d.org.now.Transfer
+	if !t.Pending() {
+		return notFound()
+	}
+	d.record(note{email: t.To.Email, before: t.To.Email})
+	*t = Transfer{}
+	return nil
+}
+
+// OwnershipInfo is what an offer says to whoever opens its link.
+type OwnershipInfo struct {
+	Org       OrgID
+	OrgName   string
+	Email     string // to whom it is offered
+	OfferedBy string // the owner's address
+	ExpiresAt time.Time
+}
+
+// answerOwnership is what accepting, declining and inspecting an offer share. recipient is the key
+// of the address it went to, which [Visitor] reads first, so that the account can be viewed.
+type answerOwnership struct {
+	link      link
+	recipient AddressKey
+	info      OwnershipInfo
+}
+
+func (*answerOwnership) validate(*Policy) []FieldError { return nil }
+
+func (c *answerOwnership) query(Actor) ViewQuery {
+	return ViewQuery{Org: c.link.Org, Owner: true, Keys: []AddressKey{c.recipient}, UserKeys: []AddressKey{c.recipient}}
+}
+
+func (*answerOwnership) authorize(d *draft) *Error { return d.byLink() }
+
+// offer checks the state behind the link: the newest offer, in time, by who still is the owner.
+func (c *answerOwnership) offer(d *draft) *Error {
+	t := &d.org.now.Transfer
+	switch {
+	case !t.Pending(), t.Link != c.link.Operation, t.To.Key != c.recipient:
+		return expired(ReasonLinkReplaced)
+	case !d.env.Now.Before(t.ExpiresAt):
+		return expired(ReasonLinkExpired)
+	case t.By != d.org.now.OwnerID, d.byUser[t.By] == nil:
+		return expired(ReasonOffererGone)
+	}
+	c.info = OwnershipInfo{
+		Org: d.org.now.ID, OrgName: d.org.now.Name, Email: t.To.Email,
+		OfferedBy: d.byUser[t.By].now.Address.Email, ExpiresAt: t.ExpiresAt,
+	}
+	return nil
+}
+
+// AcceptOwnership is the command behind [Visitor.AcceptOwnership].
+type AcceptOwnership struct{ answerOwnership }
+
+// Action is [ActionAcceptOwnership].
+func (*AcceptOwnership) Action() Action { return ActionAcceptOwnership }
+
+func (c *AcceptOwnership) decide(d *draft) error {
+	if err := c.offer(d); err != nil {
+		return err
+	}
+	t := d.org.now.Transfer
+	account := d.userByKey[t.To.Key]
+	if account == nil || !account.now.Verified {
+		return denied(ReasonAccountRequired) // Q20, S-055: nothing is used up, accept again later
+	}
+	if !d.org.now.allowsDomain(t.To) {
+		return denied(ReasonDomain)
+	}
+	r := d.byKey[t.To.Key]
+	if r != nil && r.now.Status == StatusInactive {
+		return expired(ReasonRecipientGone)
+	}
+	if r == nil || r.now.Status == StatusPending { // becomes member and owner in one step (R4.6)
+		if r == nil {
+			if err := d.org.now.Plan.admit(ErrSeats, ResourceUsers, d.org.now.Tally.Seats(), 1); err != nil {
+				return err
+			}
+			by := d.byUser[t.By].now
+			r = d.addMember(Member{
+				ID: MemberID(d.env.NewID()), Org: d.org.now.ID, Address: account.now.Address, Role: RoleMember,
+				Status: StatusPending, InvitedBy: by.User, InvitedByEmail: by.Address.Email, InvitedAt: t.OfferedAt,
+			})
+		}
+		account.now.Orgs++
+		d.join(r, account.now)
+	}
+	d.handOver(r)
+	return nil
+}
+
+// handOver swaps the owner, all in one: the new one is an administrator, the old one a Member (R4.1,
+// R4.2) who keeps stacks and stack roles (Q21).
+func (d *draft) handOver(to *row[Member]) {
+	from := d.byUser[d.org.now.OwnerID]
+	d.set(to, func(m *Member) { m.Role = RoleAdmin })
+	d.set(from, func(m *Member) { m.Role = RoleMember })
+	d.org.now.OwnerID = to.now.User
+	d.org.now.Transfer = Transfer{}
+	d.record(note{member: to.now, before: "owner=" + string(from.now.User), after: "owner=" + string(to.now.User)})
+	d.record(note{member: from.now, before: "owner", after: "role=member"})
+	d.mail(from.now.ID, from.now.User, MailData{
+		Kind: MailOwnershipTaken, To: from.now.Address.Email, ToName: from.now.Name.String(), ActorName: to.now.Address.Email,
+	})
+}
+
+// DeclineOwnership is the command behind [Visitor.DeclineOwnership].
+type DeclineOwnership struct{ answerOwnership }
+
+// Action is [ActionDeclineOwnership].
+func (*DeclineOwnership) Action() Action { return ActionDeclineOwnership }
+
+func (c *DeclineOwnership) decide(d *draft) error {
+	if err := c.offer(d); err != nil {
+		return err
+	}
+	d.record(note{email: d.org.now.Transfer.To.Email})
+	d.org.now.Transfer = Transfer{}
+	return nil
+}
+
+// InspectOwnership is the command behind [Visitor.InspectOwnership]; it changes nothing.
+type InspectOwnership struct{ answerOwnership }
+
+// Action is [ActionAcceptOwnership].
+func (*InspectOwnership) Action() Action { return ActionAcceptOwnership }
+
+func (c *InspectOwnership) decide(d *draft) error {
+	if err := c.offer(d); err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package orgusers
+
+import (
+	"fmt"
+	"time"
+)
+
+// Policy is what the host decides about the rules. The zero value is the recommended one; every
+// field at zero means its default.
+type Policy struct {
+	MaxSelected int // people in one bulk call, after removing duplicates: 10 (R6.1); at most 1,000
+	MaxInvited  int // addresses in one invitation call: 1,000; at most 100,000
+
+	Lifetimes Lifetimes
+
+	// InvitationsNeverExpire leaves invitations valid until withdrawn (Q1).
+	InvitationsNeverExpire bool
+
+	// ImmediateMFAReset: [ResetMFA] switches MFA off at once and deletes the recovery codes, for
+	// people who belong to this organization alone (R7.11). Otherwise it mails a link, which works
+	// together with the current password (Q15).
+	ImmediateMFAReset bool
+	// PeersProtected: admins cannot act on other admins, only the owner can (Q7 says they may).
+	PeersProtected bool
+	// EndSessionsOnForcedReset: [ForcePasswordReset] also ends the sessions of people who belong to
+	// this organization alone (Q18).
+	EndSessionsOnForcedReset bool
+	// UnlockSkips: [Unlock] skips who is not locked instead of refusing the whole call (Q34).
+	UnlockSkips bool
+
+	ResendCooldown time.Duration // between two mails of one invitation or offer: 60 s
+	MaxSends       int           // mails of one invitation or offer: 6, the first included
+
+	// Quotas on invitation mails, in addresses (S-026, S-155). At most, per hour by one actor:
+	// 2,000; per day by one organization: 10,000; per day to one mailbox, over all organizations: 5.
+	// -1: no limit.
+	InvitesPerActorHour  int
+	InvitesPerOrgDay     int
+	InvitesPerMailboxDay int
+
+	// MinPassword is the least number of code points in a password: 15 (NIST 800-63B-4, 3.1.1.2);
+	// at least 8.
+	MinPassword int
+
+	// Developer and ContentManager are the permissions of the built-in stack roles; nil: the
+	// defaults in [BuiltInRoles].
+	Developer      []Permission
+	ContentManager []Permission
+}
+
+// Lifetimes are how long mailed links work (C3). Each has its own bounds; there is no common one.
+type Lifetimes struct {
+	Invitation    time.Duration // 7 days; at most 30
+	Ownership     time.Duration // 72 hours; at most 7 days
+	Activation    time.Duration // 7 days; at most 30: the first password of an account made by support
+	PasswordReset time.Duration // forced by an administrator: 24 hours, which is also the most
+	MFAReset      time.Duration // 1 hour; at most 24
+}
+
+const day = 24 * time.Hour
+
+// fill sets the defaults and returns every field out of range.
+func (p *Policy) fill() []FieldError {
+	var bad []FieldError
+	integer := func(field string, v *int, def, low, high int) {
+		if *v == 0 {
+			*v = def
+		}
+		if *v < low || *v > high {
+			bad = append(bad, FieldError{Field: "policy." + field, Reason: ReasonRange, Message: fmt.Sprintf("must be %d to %d", low, high)})
+		}
+	}
+	duration := func(field string, v *time.Duration, def, high time.Duration) {
+		if *v == 0 {
+			*v = def
+		}
+		if *v < time.Second || *v > high {
+			bad = append(bad, FieldError{Field: "policy." + field, Reason: ReasonRange, Message: fmt.Sprintf("must be 1s to %s", high)})
+		}
+	}
+	const most = 1 << 30
+	integer("max_selected", &p.MaxSelected, 10, 1, 1000)
+	integer("max_invited", &p.MaxInvited, 1000, 1, 100_000)
+	integer("max_sends", &p.MaxSends, 6, 1, 100)
+	integer("invites_per_actor_hour", &p.InvitesPerActorHour, 2000, -1, most)
+	integer("invites_per_org_day", &p.InvitesPerOrgDay, 10_000, -1, most)
+	integer("invites_per_mailbox_day", &p.InvitesPerMailboxDay, 5, -1, most)
+	integer("min_password", &p.MinPassword, 15, 8, 64)
+	duration("resend_cooldown", &p.ResendCooldown, time.Minute, day)
+	duration("lifetimes.invitation", &p.Lifetimes.Invitation, 7*day, 30*day)
+	duration("lifetimes.ownership", &p.Lifetimes.Ownership, 3*day, 7*day)
+	duration("lifetimes.activation", &p.Lifetimes.Activation, 7*day, 30*day)
+	duration("lifetimes.password_reset", &p.Lifetimes.PasswordReset, day, day)
+	duration("lifetimes.mfa_reset", &p.Lifetimes.MFAReset, time.Hour, day)
+	for _, f := range []struct {
+		name  string
+		perms *[]Permission
+	}{{"developer", &p.Developer}, {"content_manager", &p.ContentManager}} {
+		clean, fe := cleanPermissions("policy."+f.name, *f.perms)
+		if fe != nil {
+			bad = append(bad, *fe)
+		}
+		*f.perms = clean
+	}
+	if p.Developer == nil {
+		p.Developer = []Permission{PermissionRead, PermissionPublish, PermissionWrite, PermissionSchema, PermissionDeploy}
+	}
+	if p.ContentManager == nil {
+		p.ContentManager = []Permission{PermissionRead, PermissionPublish, PermissionWrite}
+	}
+	return bad
+}
+
+// Env is what a decision takes from the outside world.
+type Env struct {
+	Now   time.Time     // UTC, whole microseconds
+	NewID func() string // a fresh UUID
+}

@@ -1,0 +1,367 @@
+package orgusers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Config is what the host brings. Store, Mailer, Keys and Links are required; the rest works at
+// zero.
+type Config struct {
+	Store  Store
+	Mailer Mailer
+	// Keys are secrets of at least 32 random bytes, kept outside the database. The first one signs
+	// links, cursors and audit seals, all are accepted, so that keys rotate by putting a new one
+	// first. A key may be dropped when the links of its time have expired; the audit chain of its
+	// time can then no longer be verified.
+	Keys  []Key
+	Links Links
+
+	Policy   Policy
+	Sessions Sessions // the host's own sessions, if it keeps them
+	Meter    Meter    // the host's usage figures, for [Admin.Usage]
+
+	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 256 MiB.
+	PasswordMemory int64
+	// SendTimeout bounds one [Mailer.Send] and one [Sessions.End]: 30 s, at most a minute.
+	SendTimeout time.Duration
+	Logger      *slog.Logger     // nil: silent
+	Now         func() time.Time // nil: the system clock
+	NewID       func() string    // nil: UUID version 7
+	Rand        io.Reader        // nil: crypto/rand
+}
+
+// Service carries out commands. It is safe for concurrent use, starts no goroutine, and keeps
+// nothing about organizations or people between calls; several processes may work on one store.
+type Service struct {
+	store    Store
+	mailer   Mailer
+	sessions Sessions
+	meter    Meter
+	policy   Policy
+	links    Links
+	keys     *keyring
+	hasher   *hasher
+	log      *slog.Logger
+	clock    func() time.Time
+	newID    func() string
+	timeout  time.Duration
+	locks    *keyedLock
+}
+
+// New checks the configuration and returns a service. It reads and writes nothing. A bad
+// configuration is ErrInvalid with every field named (S-232).
+func New(c Config) (*Service, error) {
+	var bad []FieldError
+	require := func(field string, missing bool) {
+		if missing {
+			bad = append(bad, FieldError{Field: field, Reason: ReasonRequired, Message: "is required"})
+		}
+	}
+	require("store", c.Store == nil)
+	require("mailer", c.Mailer == nil)
+	if c.Store != nil && c.Store.Level() != StoreLevel {
+		bad = append(bad, FieldError{Field: "store", Reason: ReasonRange, Message: "was written for another level of the store contract"})
+	}
+	keys, fe := newKeyring(c.Keys)
+	bad = append(bad, fe...)
+	bad = append(bad, c.Links.validate()...)
+	bad = append(bad, c.Policy.fill()...)
+	if c.SendTimeout == 0 {
+		c.SendTimeout = 30 * time.Second
+	}
+	if c.SendTimeout < 0 || c.SendTimeout > time.Minute {
+		bad = append(bad, FieldError{Field: "send_timeout", Reason: ReasonRange, Message: "must be up to a minute"})
+	}
+	if c.PasswordMemory < 0 {
+		bad = append(bad, FieldError{Field: "password_memory", Reason: ReasonRange, Message: "must not be negative"})
+	}
+	if bad != nil {
+		e := invalid(bad...)
+		e.Op = "New"
+		return nil, e
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	now, newID, rand := systemEnv()
+	if c.Now != nil {
+		now = c.Now
+	}
+	if c.NewID != nil {
+		newID = c.NewID
+	}
+	if c.Rand != nil {
+		rand = c.Rand
+	}
+	return &Service{
+		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, policy: c.Policy, links: c.Links,
+		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID,
+		timeout: c.SendTimeout, locks: newKeyedLock(),
+	}, nil
+}
+
+func (s *Service) now() time.Time { return micro(s.clock()) }
+
+func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID} }
+
+// maxTries bounds how often a command is decided again after a conflict with another process.
+// Writers of one process queue, so one try is the rule.
+const maxTries = 60
+
+// do is the shell around every command, the one loop there is: view, decide, check, commit; after a
+// conflict again, on a fresh view. Nothing is kept from a try that lost.
+func (s *Service) do(ctx context.Context, op string, a Actor, c Command) (Report, error) {
+	rep, err := s.carryOut(ctx, a, c, s.commit)
+	return rep, named(op, err)
+}
+
+// preview decides a command and throws the changes away.
+func (s *Service) preview(ctx context.Context, op string, a Actor, c Command) (Report, error) {
+	rep, err := s.carryOut(ctx, a, c, func(context.Context, *draft, *Request) error { return nil })
+	rep.Operation = ""
+	return rep, named(op, err)
+}
+
+// admitter is a command that asks leave of something outside the view before it is committed the
+// first time. It returns true to be decided again.
+type admitter interface {
+	admit(ctx context.Context, s *Service, d *draft) (again bool, err error)
+}
+
+func (s *Service) carryOut(ctx context.Context, a Actor, c Command, commit func(context.Context, *draft, *Request) error) (Report, error) {
+	a, err := a.clean()
+	if err != nil {
+		return Report{}, err
+	}
+	if bad := c.validate(&s.policy); bad != nil {
+		return Report{}, invalid(bad...)
+	}
+	q := c.query(a)
+	q.Request = a.Request
+	request, err := newRequest(q.Org, a, c)
+	if err != nil {
+		return Report{}, err
+	}
+	unlock, err := s.locks.lock(ctx, q.Org)
+	if err != nil {
+		return Report{}, err
+	}
+	defer unlock()
+	admitted := false
+	for try := 0; ; try++ {
+		d, err := s.try(ctx, a, c, q, request)
+		if err != nil {
+			if isConflict(err) && try < maxTries {
+				if err = s.pause(ctx, try); err == nil {
+					continue
+				}
+			}
+			return Report{}, err
+		}
+		if d.report.Replayed {
+			return d.report, nil
+		}
+		if ad, ok := c.(admitter); ok && !admitted {
+			admitted = true
+			again, err := ad.admit(ctx, s, d)
+			if err != nil {
+				return Report{}, s.refused(ctx, d, err)
+			}
+			if again {
+				continue
+			}
+		}
+		err = commit(ctx, d, request)
+		switch {
+		case err == nil:
+			return d.report, nil
+		case !isConflict(err) || try >= maxTries:
+			return Report{}, stored(err)
+		}
+		if err := s.pause(ctx, try); err != nil {
+			return Report{}, err
+		}
+	}
+}
+
+// try views and decides once. A refusal is recorded here.
+func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, request *Request) (*draft, error) {
+	v, err := s.store.View(ctx, q)
+	if err != nil {
+		return nil, stored(err)
+	}
+	if b, ok := c.(Bulk); ok && b.Action() == ActionEndSessions && s.sessions != nil {
+		if v.Sessions, err = s.activeSessions(ctx, v.Users); err != nil {
+			return nil, err
+		}
+	}
+	d := newDraft(&v, a, c.Action(), &s.policy, s.env())
+	if v.Request != nil && request != nil {
+		if err := c.authorize(d); err != nil {
+			return nil, s.refused(ctx, d, err)
+		}
+		return d, d.replay(v.Request, request)
+	}
+	if err := d.run(c); err != nil {
+		return nil, s.refused(ctx, d, err)
+	}
+	return d, nil
+}
+
+func (s *Service) activeSessions(ctx context.Context, users []User) (map[UserID]int, error) {
+	ids := make([]UserID, len(users))
+	for i := range users {
+		ids[i] = users[i].ID
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	n, err := s.sessions.Active(ctx, ids)
+	if err != nil {
+		return nil, &Error{Kind: ErrStore, Err: err}
+	}
+	if n == nil {
+		n = map[UserID]int{}
+	}
+	return n, nil
+}
+
+// commit writes what a draft changed. If it changed nothing, only its entries are recorded, beside
+// the chain, so that the organization's version is left alone.
+func (s *Service) commit(ctx context.Context, d *draft, request *Request) error {
+	changes, wrote := d.changes()
+	if request != nil {
+		var err error
+		if request.Report, err = json.Marshal(d.report); err != nil {
+			return err
+		}
+		request.At = d.env.Now
+	}
+	if !wrote {
+		if len(d.audit) == 0 && request == nil {
+			return nil
+		}
+		s.keys.note(d.seq(), d.audit)
+		return s.store.Record(ctx, d.audit, request)
+	}
+	if changes.Org != nil {
+		s.keys.chain(changes.Org, changes.Audit)
+	} else {
+		s.keys.note(0, changes.Audit)
+	}
+	changes.Request = request
+	return s.store.Commit(ctx, changes)
+}
+
+func (d *draft) seq() int64 {
+	if d.org.was == nil {
+		return 0
+	}
+	return d.org.was.AuditSeq
+}
+
+// refused records a denied attempt beside the audit chain, unless the actor has no row in the
+// organization: a stranger leaves no trace in somebody else's trail (S-156). It returns the error.
+func (s *Service) refused(ctx context.Context, d *draft, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Kind == ErrInvalid || e.Kind == ErrNotFound || d.org.was == nil {
+		return err
+	}
+	if d.self == nil && d.role != actsAsLink && d.role != actsAsOperator {
+		return err
+	}
+	d.audit = nil
+	d.record(note{result: Refused, reason: e.Reason, object: e.Kind.Error()})
+	s.keys.note(d.seq(), d.audit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if rerr := s.store.Record(ctx, d.audit, nil); rerr != nil {
+		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", string(d.action), "org", string(d.org.was.ID), "err", rerr)
+		e.Err = errors.Join(e.Err, rerr)
+	}
+	return e
+}
+
+// newRequest names what was asked, so that a repeated request id can be told from a reused one
+// (S-225). nil: the call has no request id.
+func newRequest(org OrgID, a Actor, c Command) (*Request, error) {
+	if a.Request == "" {
+		return nil, nil
+	}
+	input, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(a.User), []byte(c.Action()), input} {
+		h.Write([]byte{byte(len(part) >> 24), byte(len(part) >> 16), byte(len(part) >> 8), byte(len(part))})
+		h.Write(part)
+	}
+	return &Request{Org: org, ID: a.Request, Digest: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// replay answers a repeated request with the first report.
+func (d *draft) replay(first, now *Request) error {
+	if first.Digest != now.Digest {
+		return &Error{Kind: ErrRequestReused}
+	}
+	if err := json.Unmarshal(first.Report, &d.report); err != nil {
+		return &Error{Kind: ErrStore, Err: err}
+	}
+	d.report.Replayed = true
+	return nil
+}
+
+// pause waits before another try: longer each time, never as long as the other process, up to
+// 50 ms.
+func (s *Service) pause(ctx context.Context, try int) error {
+	id := s.newID()
+	jitter := time.Duration(id[len(id)-1]) * 37 * time.Microsecond // the last byte of an id is random
+	t := time.NewTimer(min(time.Duration(try+1)*time.Millisecond, 50*time.Millisecond) + jitter)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func isConflict(err error) bool { return errors.Is(err, ErrConflict) }
+
+// stored turns a store's error into one a caller may see: its text names no statement and no host
+// (S-234).
+func stored(err error) error {
+	var e *Error
+	switch {
+	case err == nil, errors.As(err, &e):
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	kind := ErrStore
+	for _, k := range []error{ErrConflict, ErrNotFound, ErrUnknownOutcome} {
+		if errors.Is(err, k) {
+			kind = k
+		}
+	}
+	if kind == ErrNotFound {
+		return notFound()
+	}
+	return &Error{Kind: kind, Err: err}
+}
+
+// named fills in which call failed.
+func named(op string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Op == "" {
+		e.Op = op
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package orgusers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// SetAllowedDomains is the command behind [Admin.SetAllowedDomains].
+type SetAllowedDomains struct {
+	Org     OrgID
+	Domains []string
+}
+
+// Action is [ActionSetDomains].
+func (SetAllowedDomains) Action() Action { return ActionSetDomains }
+
+func (c SetAllowedDomains) validate(*Policy) []FieldError {
+	_, bad := cleanDomains(c.Domains)
+	return bad
+}
+
+func (c SetAllowedDomains) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+func (SetAllowedDomains) authorize(d *draft) *Error { return d.byAdministrator() } // R1.6
+
+func (c SetAllowedDomains) decide(d *draft) error {
+	domains, _ := cleanDomains(c.Domains)
+	s := &d.org.now.Settings
+	if slices.Equal(s.AllowedDomains, domains) {
+		return nil
+	}
+	d.record(note{before: strings.Join(s.AllowedDomains, " "), after: strings.Join(domains, " ")})
+	s.AllowedDomains = domains
+	return nil
+}
+
+func cleanDomains(domains []string) ([]string, []FieldError) {
+	if len(domains) > 30 {
+		return nil, []FieldError{{Field: "domains", Reason: ReasonTooMany, Message: "at most 30 domains"}} // R2.11
+	}
+	var out []string
+	var bad []FieldError
+	for i, s := range domains {
+		domain, reason := parseDomain(s)
+		if reason != "" {
+			bad = append(bad, FieldError{Field: fmt.Sprintf("domains[%d]", i), Reason: reason, Message: "is not a domain name"})
+			continue
+		}
+		out = append(out, domain)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), bad
+}
+
+// SetSSO is the command behind [Admin.SetSSO].
+type SetSSO struct {
+	Org OrgID
+	SSO SSO
+}
+
+// Action is [ActionSetSSO].
+func (SetSSO) Action() Action { return ActionSetSSO }
+
+func (c SetSSO) validate(*Policy) []FieldError {
+	if !c.SSO.Enabled && (c.SSO.Strict || c.SSO.RoleMapping) {
+		return []FieldError{{Field: "sso", Reason: ReasonRequired, Message: "strict mode and role mapping need single sign-on enabled"}}
+	}
+	return nil
+}
+
+func (c SetSSO) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+// authorize: the owner (R1.5); where there is none, the administrators.
+func (SetSSO) authorize(d *draft) *Error {
+	if d.org.was != nil && d.org.was.OwnerID == "" {
+		return d.byAdministrator()
+	}
+	return d.byOwner()
+}
+
+func (c SetSSO) decide(d *draft) error {
+	s := &d.org.now.Settings
+	if s.SSO == c.SSO {
+		return nil
+	}
+	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", c.SSO)})
+	s.SSO = c.SSO
+	return nil
+}

@@ -1,0 +1,223 @@
+package orgusers
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Visitor is somebody who is not signed in and holds a link from a mail. The link proves who reads
+// the mailbox, and nothing else: no method here starts a session.
+//
+// A link that is not ours, or for another purpose, is [ErrExpired] with [ReasonLinkMalformed] and
+// nothing is looked up; one that is used, withdrawn, replaced or too old is ErrExpired with its
+// reason.
+type Visitor struct {
+	s      *Service
+	origin Actor
+}
+
+// Visitor returns the door for a request from outside. Of the origin, IP and Agent are used.
+func (s *Service) Visitor(origin Actor) Visitor {
+	return Visitor{s, Actor{IP: origin.IP, Agent: origin.Agent}}
+}
+
+func (v Visitor) open(p LinkPurpose, token string) (link, error) {
+	l, ok := v.s.keys.parseLink(p, token)
+	if !ok {
+		return link{}, expired(ReasonLinkMalformed)
+	}
+	return l, nil
+}
+
+// InspectInvitation tells what an invitation offers and what accepting it needs. It changes nothing.
+func (v Visitor) InspectInvitation(ctx context.Context, token string) (InvitationInfo, error) {
+	const op = "Visitor.InspectInvitation"
+	l, err := v.open(LinkInvitation, token)
+	if err != nil {
+		return InvitationInfo{}, named(op, err)
+	}
+	c := &InspectInvitation{link: l}
+	_, err = v.s.preview(ctx, op, v.origin, c)
+	return c.info, err
+}
+
+// NewAccount is what accepting an invitation needs from a person without an account. It is ignored
+// if there is a proved one: an invitation changes nobody's password.
+type NewAccount struct {
+	Name     Name
+	Password string
+}
+
+// AcceptInvitation makes the invited person a member. It joins the account with the invited address,
+// or makes it. ErrSeats: the plan has shrunk; the invitation stays valid.
+func (v Visitor) AcceptInvitation(ctx context.Context, token string, account NewAccount) (Joined, error) {
+	const op = "Visitor.AcceptInvitation"
+	l, err := v.open(LinkInvitation, token)
+	if err != nil {
+		return Joined{}, named(op, err)
+	}
+	c := &AcceptInvitation{link: l, name: account.Name}
+	if account.Password != "" {
+		if c.password, c.hash, err = v.s.hashPassword(ctx, account.Password); err != nil {
+			return Joined{}, named(op, err)
+		}
+	}
+	_, err = v.s.do(ctx, op, v.origin, c)
+	return c.joined, err
+}
+
+// hashPassword checks and hashes a new password, once, before the command is decided.
+func (s *Service) hashPassword(ctx context.Context, password string) (string, PasswordHash, error) {
+	clean, fe := checkPassword("password", password, s.policy.MinPassword)
+	if fe != nil {
+		return "", "", invalid(*fe)
+	}
+	hash, err := s.hasher.hash(ctx, clean)
+	return clean, hash, err
+}
+
+// DeclineInvitation withdraws the invited person; the seat is free again.
+func (v Visitor) DeclineInvitation(ctx context.Context, token string) error {
+	const op = "Visitor.DeclineInvitation"
+	l, err := v.open(LinkInvitation, token)
+	if err != nil {
+		return named(op, err)
+	}
+	_, err = v.s.do(ctx, op, v.origin, DeclineInvitation{l})
+	return err
+}
+
+// InspectOwnership tells what an offer of ownership is about. It changes nothing.
+func (v Visitor) InspectOwnership(ctx context.Context, token string) (OwnershipInfo, error) {
+	c := &InspectOwnership{}
+	err := v.answerOwnership(ctx, "Visitor.InspectOwnership", token, &c.answerOwnership, func(op string) error {
+		_, err := v.s.preview(ctx, op, v.origin, c)
+		return err
+	})
+	return c.info, err
+}
+
+// AcceptOwnership makes the holder of the link the owner; the old owner becomes a Member (R4.1).
+// There must be an account with the address, with its mailbox proved: else ErrDenied with
+// [ReasonAccountRequired], and the link stays valid (Q20).
+func (v Visitor) AcceptOwnership(ctx context.Context, token string) error {
+	c := &AcceptOwnership{}
+	return v.answerOwnership(ctx, "Visitor.AcceptOwnership", token, &c.answerOwnership, func(op string) error {
+		_, err := v.s.do(ctx, op, v.origin, c)
+		return err
+	})
+}
+
+// DeclineOwnership turns the offer down.
+func (v Visitor) DeclineOwnership(ctx context.Context, token string) error {
+	c := &DeclineOwnership{}
+	return v.answerOwnership(ctx, "Visitor.DeclineOwnership", token, &c.answerOwnership, func(op string) error {
+		_, err := v.s.do(ctx, op, v.origin, c)
+		return err
+	})
+}
+
+// answerOwnership reads to whom the ownership was offered, so that the command can ask for that
+// person's row and account.
+func (v Visitor) answerOwnership(ctx context.Context, op, token string, c *answerOwnership, do func(op string) error) error {
+	l, err := v.open(LinkOwnership, token)
+	if err != nil {
+		return named(op, err)
+	}
+	view, err := v.s.store.View(ctx, ViewQuery{Org: l.Org})
+	if err != nil {
+		return named(op, stored(err))
+	}
+	c.link, c.recipient = l, view.Org.Transfer.To.Key
+	if c.recipient == "" {
+		return named(op, expired(ReasonLinkReplaced))
+	}
+	return do(op)
+}
+
+// ResetPassword sets a new password with a mailed link. The new password must differ from the old
+// one. All sessions end, nobody is signed in by it, and a second factor stays in force (S-100). A
+// password that is refused does not use up the link (S-105); ten tries do.
+func (v Visitor) ResetPassword(ctx context.Context, token, password string) error {
+	const op = "Visitor.ResetPassword"
+	l, err := v.open(LinkPasswordReset, token)
+	if err != nil {
+		return named(op, err)
+	}
+	d, err := v.look(ctx, l)
+	if err != nil {
+		return named(op, err)
+	}
+	u, refusal := d.resetLink(l)
+	if refusal != nil {
+		return named(op, refusal)
+	}
+	if err := v.s.throttle(ctx, "reset/"+string(l.Operation)+"/"+string(u.ID), 10, day); err != nil {
+		return named(op, err)
+	}
+	c := ResetPassword{link: l}
+	if same, _, err := v.s.hasher.verify(ctx, u.Password, password); err != nil {
+		return named(op, err)
+	} else if same && u.Password != "" {
+		return named(op, invalid(FieldError{Field: "password", Reason: ReasonSamePassword, Message: ReasonSamePassword.Text()}))
+	}
+	if c.password, c.hash, err = v.s.hashPassword(ctx, password); err != nil {
+		return named(op, err)
+	}
+	_, err = v.s.do(ctx, op, v.origin, c)
+	return err
+}
+
+// ResetMFA switches the second factor off with a mailed link and the current password; either alone
+// does nothing (Q15). Wrong passwords are counted: five in 15 minutes are [ErrLimit].
+func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
+	const op = "Visitor.ResetMFA"
+	l, err := v.open(LinkMFAReset, token)
+	if err != nil {
+		return named(op, err)
+	}
+	d, err := v.look(ctx, l)
+	if err != nil {
+		return named(op, err)
+	}
+	u, refusal := d.mfaLink(l)
+	if refusal != nil {
+		return named(op, refusal)
+	}
+	if err := v.s.throttle(ctx, "mfa/"+string(u.ID), 5, 15*time.Minute); err != nil {
+		return named(op, err)
+	}
+	ok, _, err := v.s.hasher.verify(ctx, u.Password, password)
+	if err != nil {
+		return named(op, err)
+	}
+	if !ok {
+		return named(op, invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()}))
+	}
+	_, err = v.s.do(ctx, op, v.origin, FinishMFAReset{l, u.Password})
+	return err
+}
+
+// look reads the account that a link is about.
+func (v Visitor) look(ctx context.Context, l link) (*draft, error) {
+	view, err := v.s.store.View(ctx, ViewQuery{Users: []UserID{UserID(l.Subject)}})
+	if err != nil {
+		return nil, stored(err)
+	}
+	return newDraft(&view, v.origin, "", &v.s.policy, v.s.env()), nil
+}
+
+// throttle counts one try and refuses with ErrLimit when there were more than most in the current
+// window.
+func (s *Service) throttle(ctx context.Context, key string, most int64, window time.Duration) error {
+	begin := s.now().Truncate(window)
+	n, err := s.store.Bump(ctx, []Counter{{Key: fmt.Sprintf("%s/%d", key, begin.Unix()), Add: 1, ExpiresAt: begin.Add(window)}})
+	if err != nil {
+		return stored(err)
+	}
+	if n[0] > most {
+		return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceTries, Used: n[0] - 1, Asked: 1, Allowed: most}}
+	}
+	return nil
+}

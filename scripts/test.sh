@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# All that must hold before a change lands. Needs Go, a C compiler (for the race detector) and the
+# module proxy or a filled module cache. Every step runs even after one failed, so that one run
+# shows everything there is to mend. TIMEOUT is per test package.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+exec 2>&1 # one log, in the order of what happened
+unset GOWORK
+export CGO_ENABLED=1
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false" # a checkout owned by somebody else is no reason to fail
+
+failed=()
+step() { # step NAME COMMAND…
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n==> %s\n' "$name"
+  if "$@" </dev/null; then
+    printf '==> %s: ok, %d s\n' "$name" $((SECONDS - start))
+  else
+    printf '==> %s: FAILED, %d s\n' "$name" $((SECONDS - start))
+    failed+=("$name")
+  fi
+}
+
+formatted() {
+  local files
+  files=$(find . \( -name '.?*' -o -name testdata \) -prune -o -name '*.go' -exec gofmt -l {} +) || return 1
+  [[ -z $files ]] || { printf 'not formatted by gofmt:\n%s\n' "$files"; return 1; }
+}
+
+# The program a newcomer runs first, as the README says, but in a folder of its own, so that it can
+# neither litter the checkout nor rely on a file beside it.
+quickstart() {
+  local dir code=0
+  dir=$(mktemp -d)
+  (cd "$dir" && GOWORK="$root/go.work" timeout 300 go run "$root/examples/quickstart") || code=$?
+  rm -rf "$dir"
+  return "$code"
+}
+
+step 'gofmt' formatted
+step 'go mod tidy' scripts/each.sh go mod tidy -diff
+step 'go mod verify' scripts/each.sh go mod verify
+step 'go vet' scripts/each.sh go vet ./...
+step 'go build (workspace)' go build -o /dev/null work
+step 'go test -race' scripts/each.sh go test -race -timeout "${TIMEOUT:-10m}" ./...
+if [[ -f examples/quickstart/main.go ]]; then
+  step 'quickstart' quickstart
+fi
+
+if ((${#failed[@]})); then
+  printf '\nFAILED after %d s:\n' "$SECONDS"
+  printf '  %s\n' "${failed[@]}"
+  exit 1
+fi
+printf '\nall passed, %d s\n' "$SECONDS"

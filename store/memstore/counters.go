@@ -1,0 +1,58 @@
+package memstore
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/orgusers/go-orgusers/orgusers"
+)
+
+// counters are the throttles.
+type counters struct {
+	mu    sync.Mutex
+	byKey map[string]*counter
+}
+
+type counter struct {
+	value     int64
+	expiresAt time.Time
+}
+
+// Bump adds to counters and returns their new values.
+func (s *Store) Bump(ctx context.Context, add []orgusers.Counter) ([]int64, error) {
+	c := &s.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	values := make([]int64, len(add))
+	for i, a := range add {
+		n := c.byKey[a.Key]
+		if n == nil {
+			n = &counter{expiresAt: a.ExpiresAt}
+			c.byKey[a.Key] = n
+		}
+		n.value += a.Add
+		values[i] = n.value
+	}
+	return values, nil
+}
+
+// Prune forgets expired counters and old answers.
+func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
+	unlock, err := s.write(ctx)
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(s.requests, func(_ requestKey, r orgusers.Request) bool { return r.At.Before(requestsBefore) })
+	unlock()
+
+	c := &s.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.byKey, func(_ string, n *counter) bool { return !n.expiresAt.After(now) })
+	return nil
+}

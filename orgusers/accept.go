@@ -51,6 +51,7 @@ func invitationQuery(l link) ViewQuery {
 func (*AcceptInvitation) authorize(d *draft) *Error { return d.byLink() }
 
 func (c *AcceptInvitation) decide(d *draft) error {
+	c.joined = Joined{} // of a try that lost
 	r, refusal := d.invitation(c.link)
 	if refusal != nil {
 		return refusal

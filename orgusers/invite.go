@@ -156,7 +156,7 @@ func (c *Invite) judge(d *draft, r *Recipient) verdict {
 }
 
 func (c *Invite) carryOut(d *draft, r *Recipient, v verdict) {
-	out := Outcome{Email: r.Address.Email, Line: r.Line, Result: v.Result, Reason: v.Reason, Rule: v.Rule}
+	out := Outcome{Email: r.Address.Email, Line: r.Line, Detail: r.Message, Result: v.Result, Reason: v.Reason, Rule: v.Rule}
 	if r.Address.IsZero() {
 		out.Input = cutText(r.Input, 256)
 	}

@@ -26,6 +26,7 @@ type Outcome struct {
 	Email  string
 	Line   int    // for invitations: the line of the pasted text, from 1
 	Input  string // for invitations: the piece of text, when no address was found in it
+	Detail string // for invitations: what exactly is wrong with the piece of text, for a person
 	Result Result
 	Reason Reason // stable; [Reason.Text] has words. Empty: done
 	Rule   string // the number of the rule that decided, "R6.5"

@@ -52,7 +52,8 @@ type Service struct {
 	clock    func() time.Time
 	newID    func() string
 	timeout  time.Duration
-	locks    *keyedLock
+	locks    *keyedLock // nil inside a host's transaction
+	tries    int        // after the first
 }
 
 // New checks the configuration and returns a service. It reads and writes nothing. A bad
@@ -103,13 +104,23 @@ func New(c Config) (*Service, error) {
 	return &Service{
 		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, policy: c.Policy, links: c.Links,
 		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID,
-		timeout: c.SendTimeout, locks: newKeyedLock(),
+		timeout: c.SendTimeout, locks: newKeyedLock(), tries: maxTries,
 	}, nil
 }
 
 func (s *Service) now() time.Time { return micro(s.clock()) }
 
 func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID} }
+
+// Within returns the same service on a store that lives in the host's own transaction
+// (sqlstore's WithTx), so that a change commits or rolls back with the host's rows. It takes no lock
+// and does not try again: on [ErrConflict] the host rolls back and starts over. What is refused is
+// recorded in that transaction too, and goes with it. Mails leave after the host's commit.
+func (s *Service) Within(store Store) *Service {
+	in := *s
+	in.store, in.locks, in.tries = store, nil, 0
+	return &in
+}
 
 // maxTries bounds how often a command is decided again after a conflict with another process.
 // Writers of one process queue, so one try is the rule.
@@ -124,6 +135,7 @@ func (s *Service) do(ctx context.Context, op string, a Actor, c Command) (Report
 
 // preview decides a command and throws the changes away.
 func (s *Service) preview(ctx context.Context, op string, a Actor, c Command) (Report, error) {
+	a.Request = "" // asks what would be, not what was
 	rep, err := s.carryOut(ctx, a, c, func(context.Context, *draft, *Request) error { return nil })
 	rep.Operation = ""
 	return rep, named(op, err)
@@ -158,7 +170,7 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, commit func(
 	for try := 0; ; try++ {
 		d, err := s.try(ctx, a, c, q, request)
 		if err != nil {
-			if isConflict(err) && try < maxTries {
+			if isConflict(err) && try < s.tries {
 				if err = s.pause(ctx, try); err == nil {
 					continue
 				}
@@ -182,7 +194,7 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, commit func(
 		switch {
 		case err == nil:
 			return d.report, nil
-		case !isConflict(err) || try >= maxTries:
+		case !isConflict(err) || try >= s.tries:
 			return Report{}, stored(err)
 		}
 		if err := s.pause(ctx, try); err != nil {

@@ -19,6 +19,7 @@ type draft struct {
 	actor  Actor
 	action Action
 	op     OperationID
+	dry    bool // nothing will be committed
 
 	org  row[Organization] // both nil: the command concerns no organization
 	self *Member           // the actor's own row, as it was read; nil: not in the organization

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func (s *Service) Run(ctx context.Context, interval time.Duration) error {
 	for {
 		n, err := s.Dispatch(ctx, 50)
 		if err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "dispatch", "err", errors.Unwrap(err))
+			s.log.ErrorContext(ctx, "dispatch", "err", cause(err))
 		}
 		if n > 0 && err == nil {
 			continue
@@ -91,7 +92,7 @@ func (s *Service) Run(ctx context.Context, interval time.Duration) error {
 
 // carry does one effect and says how to settle it.
 func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
-	err := s.deliver(ctx, e)
+	err := s.port(ctx, func(ctx context.Context) error { return s.deliver(ctx, e) })
 	switch {
 	case err == nil:
 		return Settlement{Done: true}
@@ -113,8 +114,9 @@ func backoff(attempts int) time.Duration {
 	return min(d, maxBackoff)
 }
 
-// deliver hands an effect to its port. A port that panics has failed.
-func (s *Service) deliver(ctx context.Context, e *Effect) (err error) {
+// port calls something of the host's, for [Config.SendTimeout] at most. A port that panics has
+// failed (S-229).
+func (s *Service) port(ctx context.Context, call func(ctx context.Context) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	defer func() {
@@ -122,6 +124,11 @@ func (s *Service) deliver(ctx context.Context, e *Effect) (err error) {
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
+	return call(ctx)
+}
+
+// deliver hands an effect to its port.
+func (s *Service) deliver(ctx context.Context, e *Effect) error {
 	switch e.Kind {
 	case EffectEndSessions:
 		if s.sessions == nil {
@@ -143,7 +150,10 @@ func (s *Service) deliver(ctx context.Context, e *Effect) (err error) {
 			return err
 		}
 		m.Link = s.links.url(p, token)
-		return s.mailer.Send(ctx, m)
+		if err := s.mailer.Send(ctx, m); err != nil {
+			return &redactedError{err: err, secret: token}
+		}
+		return nil
 	}
 	return fmt.Errorf("%w: unknown effect %q", ErrPermanent, e.Kind)
 }
@@ -194,3 +204,14 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 	}
 	return void == nil && !v.Org.Disabled, nil
 }
+
+// redactedError is a mailer's error without the link's secret, in case the mailer put it there: the
+// text goes into logs and dead letters (S-094).
+type redactedError struct {
+	err    error
+	secret string
+}
+
+func (e *redactedError) Error() string { return strings.ReplaceAll(e.err.Error(), e.secret, redacted) }
+
+func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }

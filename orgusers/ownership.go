@@ -198,11 +198,14 @@ func (c *AcceptOwnership) decide(d *draft) error {
 // R4.2) who keeps stacks and stack roles (Q21).
 func (d *draft) handOver(to *row[Member]) {
 	from := d.byUser[d.org.now.OwnerID]
+	d.record(note{member: to.now, before: "owner=" + string(d.org.now.OwnerID), after: "owner=" + string(to.now.User)})
 	d.set(to, func(m *Member) { m.Role = RoleAdmin })
-	d.set(from, func(m *Member) { m.Role = RoleMember })
 	d.org.now.OwnerID = to.now.User
 	d.org.now.Transfer = Transfer{}
-	d.record(note{member: to.now, before: "owner=" + string(from.now.User), after: "owner=" + string(to.now.User)})
+	if from == nil {
+		return // a store that lost the owner's row, which support now mends
+	}
+	d.set(from, func(m *Member) { m.Role = RoleMember })
 	d.record(note{member: from.now, before: "owner", after: "role=member"})
 	d.mail(from.now.ID, from.now.User, MailData{
 		Kind: MailOwnershipTaken, To: from.now.Address.Email, ToName: from.now.Name.String(), ActorName: to.now.Address.Email,

@@ -258,7 +258,11 @@ func (a Admin) Usage(ctx context.Context) ([]Usage, error) {
 	}
 	used := map[Resource]int64{}
 	if a.s.meter != nil {
-		metered, err := a.s.meter.Usage(ctx, a.org)
+		var metered map[Resource]int64
+		err := a.s.port(ctx, func(ctx context.Context) (err error) {
+			metered, err = a.s.meter.Usage(ctx, a.org)
+			return err
+		})
 		if err != nil {
 			return nil, named(op, &Error{Kind: ErrStore, Err: err})
 		}

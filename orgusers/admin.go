@@ -23,7 +23,7 @@ func (s *Service) Admin(actor Actor, org OrgID) Admin { return Admin{s, actor, o
 // outcomes. The mails go out with the next [Service.Dispatch]. ErrSeats, ErrLimit, ErrInvalid: then
 // nobody was invited.
 func (a Admin) Invite(ctx context.Context, inv Invitation) (Report, error) {
-	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited, a.s.now())
 	if err != nil {
 		return Report{}, named("Admin.Invite", err)
 	}
@@ -32,7 +32,7 @@ func (a Admin) Invite(ctx context.Context, inv Invitation) (Report, error) {
 
 // PreviewInvite tells what [Admin.Invite] would do now, and does nothing.
 func (a Admin) PreviewInvite(ctx context.Context, inv Invitation) (Report, error) {
-	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited, a.s.now())
 	if err != nil {
 		return Report{}, named("Admin.PreviewInvite", err)
 	}

@@ -10,8 +10,9 @@ type Decision struct {
 }
 
 // Allowed tells, for a page of people, which operations the actor may do to each of them alone, and
-// why not: for drawing menus. It reads once, whatever the number of people (at most 200). Unknown
-// people are left out. It promises nothing: [Admin.Apply] judges again.
+// why not: for drawing menus. It reads once, and asks the host's [Sessions] once, whatever the number
+// of people (at most 200). Unknown people are left out. It promises nothing: [Admin.Apply] judges
+// again.
 //
 // SetRole is judged for the other role than the person has, SetStacks and Rename for a change.
 func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]map[Action]Decision, error) {
@@ -22,6 +23,15 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 	d, err := a.enter(ctx, ActionListMembers, ViewQuery{Members: members, Grants: true}, (*draft).byAdministrator)
 	if err != nil {
 		return nil, named(op, err)
+	}
+	if a.s.sessions != nil { // else people without a session would be offered to be signed out (R6.5)
+		users := make([]User, len(d.users))
+		for i, r := range d.users {
+			users[i] = *r.was
+		}
+		if d.sessions, err = a.s.activeSessions(ctx, users); err != nil {
+			return nil, named(op, err)
+		}
 	}
 	out := make(map[MemberID]map[Action]Decision, len(members))
 	for _, id := range members {

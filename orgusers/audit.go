@@ -49,10 +49,10 @@ func (k *keyring) seal(e *AuditEntry, prev string) string {
 	return hex.EncodeToString(k.mac(purposeAudit, e.sealed(prev)...))
 }
 
-// sealedRight checks a seal under any of the keys.
+// sealedRight checks a seal under any of the keys. Only the spelling that seal writes is right.
 func (k *keyring) sealedRight(e *AuditEntry, prev string) bool {
 	mac, err := hex.DecodeString(e.Seal)
-	return err == nil && len(mac) == 32 && k.verify(purposeAudit, mac, e.sealed(prev)...)
+	return err == nil && len(mac) == 32 && hex.EncodeToString(mac) == e.Seal && k.verify(purposeAudit, mac, e.sealed(prev)...)
 }
 
 // sealed lists every field that the seal covers, in a fixed order. The keyring puts each one's

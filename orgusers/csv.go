@@ -64,7 +64,10 @@ func (c *csvWriter) flush() error {
 func formula(s string) bool {
 	for _, r := range s {
 		switch r {
-		case '=', '+', '-', '@', '\t', '\r', '\n', 0, '＝', '＋', '－', '＠', '−', '﹢', '﹦', '﹣', '﹫':
+		case '=', '+', '-', '@', '＝', '＋', '－', '＠', '−', '﹢', '﹦', '﹣', '﹫':
+			return true
+		}
+		if unicode.IsControl(r) {
 			return true
 		}
 		if !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) {

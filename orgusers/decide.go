@@ -46,7 +46,7 @@ func Decide(v View, a Actor, c Command, p Policy, e Env) (Changes, Report, error
 	}
 	d := newDraft(&v, a, c.Action(), &p, e)
 	if err := d.run(c); err != nil {
-		return Changes{}, d.report, err
+		return Changes{}, Report{}, err
 	}
 	changes, wrote := d.changes()
 	if !wrote {

@@ -37,6 +37,9 @@ type draft struct {
 	stacks   []*row[Stack]
 	roles    []*row[StackRole]
 	sessions map[UserID]int // nil: not known
+	counters map[string]int64
+
+	counted []Counter // what is to be added to counters
 
 	revoked []Revoke // beyond what the members' own grants show
 	audit   []AuditEntry
@@ -46,7 +49,7 @@ type draft struct {
 
 func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 	d := &draft{
-		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), sessions: v.Sessions,
+		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), sessions: v.Sessions, counters: v.Counters,
 		byID:      make(map[MemberID]*row[Member], len(v.Members)),
 		byUser:    make(map[UserID]*row[Member], len(v.Members)),
 		byKey:     make(map[AddressKey]*row[Member], len(v.Members)),
@@ -249,7 +252,7 @@ func (d *draft) changes() (c Changes, wrote bool) {
 	c.NewRoles, c.Roles, c.DeleteRoles = diffRows(d.roles, func(r *StackRole) RoleID { return r.ID },
 		func(a, b *StackRole) bool { return a.Name == b.Name && slices.Equal(a.Permissions, b.Permissions) })
 	c.Revoked = append(c.Revoked, d.revoked...)
-	c.Effects = d.effects
+	c.Effects, c.Counters = d.effects, sortCounters(d.counted)
 	c.Audit = d.audit
 
 	orgChanged := d.org.now != nil && (d.org.was == nil || !sameOrg(d.org.was, d.org.now))

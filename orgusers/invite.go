@@ -34,14 +34,15 @@ type Invite struct {
 	Org OrgID
 	Invitation
 
-	to      []Recipient         // To, parsed
-	message string              // Message, cleaned
-	blocked map[AddressKey]bool // mailboxes whose quota is used up
+	to      []Recipient // To, parsed
+	message string      // Message, cleaned
+	quotas  quotas
 }
 
-// NewInvite parses and checks an invitation.
-func NewInvite(org OrgID, inv Invitation, maxAddresses int) (*Invite, error) {
-	c := &Invite{Org: org, Invitation: inv}
+// NewInvite parses and checks an invitation of up to maxAddresses. The quotas it counts against are
+// those of the hour and day of now.
+func NewInvite(org OrgID, inv Invitation, maxAddresses int, now time.Time) (*Invite, error) {
+	c := &Invite{Org: org, Invitation: inv, quotas: newQuotas(org, now)}
 	if c.Role == "" {
 		c.Role = RoleMember
 	}
@@ -76,7 +77,7 @@ func (*Invite) Action() Action { return ActionInvite }
 func (c *Invite) validate(*Policy) []FieldError { return nil } // NewInvite did
 
 func (c *Invite) query(a Actor) ViewQuery {
-	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: c.keys(), Roles: len(c.Stacks) > 0, Grants: len(c.Stacks) > 0}
+	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: c.keys(), Counters: c.quotas.keys(a.User, c.to), Roles: len(c.Stacks) > 0, Grants: len(c.Stacks) > 0}
 	for _, s := range c.Stacks {
 		q.Stacks = append(q.Stacks, s.Stack)
 	}
@@ -104,16 +105,21 @@ func (c *Invite) decide(d *draft) error {
 		return invalid(bad...)
 	}
 	verdicts := make([]verdict, len(c.to))
+	mailed := make(map[string]int64, len(c.to)) // in this call, by mailbox
 	fresh := int64(0)
 	var bad []FieldError
 	for i := range c.to {
 		r := &c.to[i]
-		verdicts[i] = c.judge(d, r)
+		box := c.quotas.mailbox(r.Address)
+		verdicts[i] = c.judge(d, r, d.counters[box]+mailed[box])
 		switch v := verdicts[i]; {
 		case v.Result == Refused:
 			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, r.Input, v.Reason.Text())})
-		case v.ok() && v.Reason == "":
-			fresh++
+		case v.ok():
+			mailed[box]++
+			if v.Reason == "" {
+				fresh++
+			}
 		}
 	}
 	if c.AllOrNothing && bad != nil {
@@ -122,13 +128,45 @@ func (c *Invite) decide(d *draft) error {
 	if err := d.org.was.Plan.admit(ErrSeats, ResourceUsers, d.org.was.Tally.Seats(), fresh); err != nil {
 		return err
 	}
+	if err := c.spend(d, mailed); err != nil {
+		return err
+	}
 	for i := range c.to {
 		c.carryOut(d, &c.to[i], verdicts[i])
 	}
 	return nil
 }
 
-func (c *Invite) judge(d *draft, r *Recipient) verdict {
+// spend counts the mails, by mailbox, against the quotas, or refuses all of them if the actor's or the
+// organization's has no room.
+func (c *Invite) spend(d *draft, mailed map[string]int64) error {
+	n := int64(0)
+	for box, mails := range mailed {
+		n += mails
+		d.counted = append(d.counted, Counter{Key: box, Add: mails, ExpiresAt: c.quotas.today.Add(day)})
+	}
+	if n == 0 {
+		return nil
+	}
+	for _, q := range []struct {
+		Counter
+		most int
+	}{
+		{c.quotas.actor(d.actor.User), d.policy.InvitesPerActorHour},
+		{c.quotas.organization(), d.policy.InvitesPerOrgDay},
+	} {
+		used := d.counters[q.Key]
+		if !within(used, n, q.most) {
+			return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceInvitations, Used: used, Asked: n, Allowed: int64(q.most)}}
+		}
+		q.Add = n
+		d.counted = append(d.counted, q.Counter)
+	}
+	return nil
+}
+
+// judge decides on one address; mails is how many its mailbox got today.
+func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
 	switch {
 	case r.Reason == ReasonDuplicate:
 		return verdict{Skipped, ReasonDuplicate, "R6.12"}
@@ -144,12 +182,12 @@ func (c *Invite) judge(d *draft, r *Recipient) verdict {
 		if v := d.mayMailAgain(known.now.SentAt, known.now.Sends); !v.ok() {
 			return v
 		}
-		if c.blocked[r.Address.Mailbox()] {
+		if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
 			return skip(ReasonResendLimit, "C5")
 		}
 		return verdict{Applied, ReasonRenewed, "Q4"}
 	}
-	if c.blocked[r.Address.Mailbox()] {
+	if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
 		return verdict{Refused, ReasonResendLimit, "C5"}
 	}
 	return allow()

@@ -12,7 +12,10 @@ import (
 // maxName is the longest name of a person, an organization or a stack, in code points (C9).
 const maxName = 100
 
-// maxNamePart bounds, in bytes, what is normalized at all. No 100 code points, however they are
+// maxRoleName is the longest name of a stack role, in code points (R3.5).
+const maxRoleName = 160
+
+// maxNamePart bounds, in bytes, what is normalized at all. No 160 code points, however they are
 // decomposed, come near it.
 const maxNamePart = 4096
 
@@ -41,12 +44,20 @@ func (n Name) SortKey() string {
 // (S-180, S-195, S-207). Markup and template signs are letters like any other (S-196, S-198).
 // An empty name is refused only if required.
 func cleanName(field, s string, required bool) (string, *FieldError) {
+	return cleanNameUpTo(maxName, field, s, required)
+}
+
+// cleanNameUpTo is cleanName with another greatest length, in code points.
+func cleanNameUpTo(most int, field, s string, required bool) (string, *FieldError) {
 	bad := func(r Reason, message string) (string, *FieldError) {
 		return "", &FieldError{Field: field, Reason: r, Message: message}
 	}
+	tooLong := func() (string, *FieldError) {
+		return bad(ReasonTooLong, fmt.Sprintf("is longer than %d characters", most))
+	}
 	switch {
 	case len(s) > maxNamePart:
-		return bad(ReasonTooLong, "is longer than 100 characters")
+		return tooLong()
 	case !utf8.ValidString(s):
 		return bad(ReasonCharacter, "is not valid UTF-8")
 	}
@@ -57,8 +68,8 @@ func cleanName(field, s string, required bool) (string, *FieldError) {
 		}
 		return "", nil
 	}
-	if utf8.RuneCountInString(s) > maxName {
-		return bad(ReasonTooLong, "is longer than 100 characters")
+	if utf8.RuneCountInString(s) > most {
+		return tooLong()
 	}
 	for i, r := range s {
 		// A mark in front would attach itself to whatever is printed before the name.

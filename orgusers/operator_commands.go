@@ -20,15 +20,11 @@ type NewOrganization struct {
 
 // CreateOrganization is the command behind [Operator.CreateOrganization]. Whoever is named gets an
 // account if there is none: without a password, unproved, and with a mailed link to set one.
-type CreateOrganization struct {
-	NewOrganization
-	people []Address // owner first
-	ids    []UserID  // the result, beside people
-}
+type CreateOrganization struct{ NewOrganization }
 
-// parse reads the addresses; the fields of every bad one come back.
-func (c *CreateOrganization) parse() []FieldError {
-	bad := validateName("name", c.Name)
+// parse reads the addresses, the owner's first; the fields of every bad one come back.
+func (c *CreateOrganization) parse() (people []Address, bad []FieldError) {
+	bad = validateName("name", c.Name)
 	if c.OwnerName != (Name{}) {
 		_, fe := cleanPerson(c.OwnerName, false)
 		bad = append(bad, fe...)
@@ -38,10 +34,10 @@ func (c *CreateOrganization) parse() []FieldError {
 		switch {
 		case fe != nil:
 			bad = append(bad, *fe)
-		case slices.ContainsFunc(c.people, func(b Address) bool { return a.Key == b.Key }):
+		case slices.ContainsFunc(people, func(b Address) bool { return a.Key == b.Key }):
 			bad = append(bad, FieldError{Field: field, Reason: ReasonDuplicate, Message: "is named twice"})
 		default:
-			c.people = append(c.people, a)
+			people = append(people, a)
 		}
 	}
 	if c.Owner != "" {
@@ -57,20 +53,21 @@ func (c *CreateOrganization) parse() []FieldError {
 			add(fmt.Sprintf("admins[%d]", i), s)
 		}
 	}
-	return append(append(bad, validatePlan(c.Plan)...), validateGates(c.Closed)...)
+	return people, append(append(bad, validatePlan(c.Plan)...), validateGates(c.Closed)...)
 }
 
 // Action is [ActionCreateOrganization].
 func (*CreateOrganization) Action() Action { return ActionCreateOrganization }
 
 func (c *CreateOrganization) validate(*Policy) []FieldError {
-	c.people = nil
-	return c.parse()
+	_, bad := c.parse()
+	return bad
 }
 
 func (c *CreateOrganization) query(Actor) ViewQuery {
 	q := ViewQuery{}
-	for _, a := range c.people {
+	people, _ := c.parse()
+	for _, a := range people {
 		q.UserKeys = append(q.UserKeys, a.Key)
 	}
 	return q
@@ -80,17 +77,18 @@ func (*CreateOrganization) authorize(d *draft) *Error { return d.byOperator() }
 
 func (c *CreateOrganization) decide(d *draft) error {
 	name, _ := cleanName("name", c.Name, true)
+	people, _ := c.parse()
 	d.org.now = &Organization{
 		ID: OrgID(d.env.NewID()), Name: name, CreatedAt: d.env.Now, Version: 1,
 		Plan: cleanPlan(c.Plan), Settings: Settings{Closed: cleanGates(c.Closed)},
 	}
 	org := d.org.now
-	if err := org.Plan.admit(ErrSeats, ResourceUsers, 0, int64(len(c.people))); err != nil {
+	if err := org.Plan.admit(ErrSeats, ResourceUsers, 0, int64(len(people))); err != nil {
 		return err
 	}
 	d.report.Subject = string(org.ID)
 	d.record(note{object: string(org.ID), after: "name=" + name})
-	for i, a := range c.people {
+	for i, a := range people {
 		given := Name{}
 		if i == 0 && c.Owner != "" {
 			given, _ = cleanPerson(c.OwnerName, false)

@@ -150,7 +150,8 @@ func (s *Service) deliver(ctx context.Context, e *Effect) error {
 			return err
 		}
 		m.Link = s.links.url(p, token)
-		if err := s.mailer.Send(ctx, m); err != nil {
+		// In a port of its own, so that what a mailer panics with is an error here already.
+		if err := s.port(ctx, func(ctx context.Context) error { return s.mailer.Send(ctx, m) }); err != nil {
 			return &redactedError{err: err, secret: token}
 		}
 		return nil

@@ -131,7 +131,11 @@ type answerOwnership struct {
 func (*answerOwnership) validate(*Policy) []FieldError { return nil }
 
 func (c *answerOwnership) query(Actor) ViewQuery {
-	return ViewQuery{Org: c.link.Org, Owner: true, Keys: []AddressKey{c.recipient}, UserKeys: []AddressKey{c.recipient}}
+	q := ViewQuery{Org: c.link.Org, Owner: true}
+	if c.recipient != "" { // else there is no offer, which the command says, and has written down
+		q.Keys, q.UserKeys = []AddressKey{c.recipient}, []AddressKey{c.recipient}
+	}
+	return q
 }
 
 func (*answerOwnership) authorize(d *draft) *Error { return d.byLink() }

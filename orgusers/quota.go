@@ -1,66 +1,57 @@
 package orgusers
 
 import (
-	"context"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// admit counts the mails of an invitation against the quotas (S-026), in addresses and not in calls
-// (S-155), after the rules have let it pass and before anything is written. A mailbox whose quota is
-// used up is left out and the rest is decided again; an actor or organization over its quota is
-// refused whole.
-func (c *Invite) admit(ctx context.Context, s *Service, d *draft) (again bool, err error) {
-	mailboxes := c.mailboxes(d)
-	if len(mailboxes) == 0 {
-		return false, nil
-	}
-	n := int64(len(mailboxes))
-	hour, today := d.env.Now.Truncate(time.Hour), d.env.Now.Truncate(day)
-	whole := []struct {
-		limit int
-		Counter
-	}{
-		{s.policy.InvitesPerActorHour, Counter{Key: fmt.Sprintf("invite/actor/%s/%s/%d", c.Org, d.actor.User, hour.Unix()), Add: n, ExpiresAt: hour.Add(time.Hour)}},
-		{s.policy.InvitesPerOrgDay, Counter{Key: fmt.Sprintf("invite/org/%s/%d", c.Org, today.Unix()), Add: n, ExpiresAt: today.Add(day)}},
-	}
-	counters := []Counter{whole[0].Counter, whole[1].Counter}
-	for _, m := range mailboxes {
-		sum := sha256.Sum256([]byte(m)) // counters are nobody's address book
-		counters = append(counters, Counter{Key: fmt.Sprintf("invite/mailbox/%s/%d", hex.EncodeToString(sum[:16]), today.Unix()), Add: 1, ExpiresAt: today.Add(day)})
-	}
-	counts, err := s.store.Bump(ctx, counters)
-	if err != nil {
-		return false, stored(err)
-	}
-	for i, w := range whole {
-		if w.limit >= 0 && counts[i] > int64(w.limit) {
-			return false, &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceInvitations, Used: counts[i] - n, Asked: n, Allowed: int64(w.limit)}}
-		}
-	}
-	c.blocked = make(map[AddressKey]bool)
-	for i, m := range mailboxes {
-		if most := s.policy.InvitesPerMailboxDay; most >= 0 && counts[len(whole)+i] > int64(most) {
-			c.blocked[m] = true
-		}
-	}
-	return len(c.blocked) > 0, nil
+// quotas keep invitation mails within bounds (S-026): by actor and organization, and by mailbox over
+// all organizations. They count addresses, not calls (S-155), and only those that are mailed: the
+// counters are read with the view and raised with the commit.
+type quotas struct {
+	org         OrgID
+	hour, today time.Time
 }
 
-// mailboxes are those that the draft wants to mail, each once.
-func (c *Invite) mailboxes(d *draft) []AddressKey {
-	seen := make(map[AddressKey]bool, len(c.to))
-	var out []AddressKey
-	for i := range d.report.Outcomes {
-		if d.report.Outcomes[i].Result != Applied {
-			continue
-		}
-		if m := c.to[i].Address.Mailbox(); !seen[m] {
-			seen[m] = true
-			out = append(out, m)
+func newQuotas(org OrgID, now time.Time) quotas {
+	return quotas{org: org, hour: now.Truncate(time.Hour), today: now.Truncate(day)}
+}
+
+func (q quotas) actor(user UserID) Counter {
+	return Counter{Key: fmt.Sprintf("invite/actor/%s/%s/%d", q.org, user, q.hour.Unix()), ExpiresAt: q.hour.Add(time.Hour)}
+}
+
+func (q quotas) organization() Counter {
+	return Counter{Key: fmt.Sprintf("invite/org/%s/%d", q.org, q.today.Unix()), ExpiresAt: q.today.Add(day)}
+}
+
+// mailbox is the key of an address's counter. It hashes: the counters are nobody's address book.
+func (q quotas) mailbox(a Address) string {
+	sum := sha256.Sum256([]byte(a.Mailbox()))
+	return fmt.Sprintf("invite/mailbox/%s/%d", hex.EncodeToString(sum[:16]), q.today.Unix())
+}
+
+// keys are the counters that an invitation of these people looks at.
+func (q quotas) keys(actor UserID, to []Recipient) []string {
+	keys := make([]string, 0, len(to)+2)
+	keys = append(keys, q.actor(actor).Key, q.organization().Key)
+	for i := range to {
+		if to[i].Reason == "" {
+			keys = append(keys, q.mailbox(to[i].Address))
 		}
 	}
-	return out
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// within reports whether n more stay in a quota; -1 is none.
+func within(used, n int64, most int) bool { return most < 0 || used+n <= int64(most) }
+
+func sortCounters(c []Counter) []Counter {
+	slices.SortFunc(c, func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
+	return c
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -108,6 +109,9 @@ func New(c Config) (*Service, error) {
 	}, nil
 }
 
+// Format prints only what it is, whatever the verb: %s would reach the keys (S-233).
+func (Service) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "orgusers.Service") }
+
 func (s *Service) now() time.Time { return micro(s.clock()) }
 
 func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID} }
@@ -141,12 +145,6 @@ func (s *Service) preview(ctx context.Context, op string, a Actor, c Command) (R
 	return rep, named(op, err)
 }
 
-// admitter is a command that asks leave of something outside the view before it is committed the
-// first time. It returns true to be decided again.
-type admitter interface {
-	admit(ctx context.Context, s *Service, d *draft) (again bool, err error)
-}
-
 func (s *Service) carryOut(ctx context.Context, a Actor, c Command, dry bool) (Report, error) {
 	a, err := a.clean()
 	if err != nil {
@@ -166,7 +164,6 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, dry bool) (R
 		return Report{}, err
 	}
 	defer unlock()
-	admitted := false
 	for try := 0; ; try++ {
 		d, err := s.try(ctx, a, c, q, request, dry)
 		if err != nil {
@@ -179,16 +176,6 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, dry bool) (R
 		}
 		if dry || d.report.Replayed {
 			return d.report, nil
-		}
-		if ad, ok := c.(admitter); ok && !admitted {
-			admitted = true
-			again, err := ad.admit(ctx, s, d)
-			if err != nil {
-				return Report{}, s.refused(ctx, d, err)
-			}
-			if again {
-				continue
-			}
 		}
 		err = s.commit(ctx, d, request)
 		switch {
@@ -209,18 +196,23 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	if err != nil {
 		return nil, stored(err)
 	}
-	if b, ok := c.(Bulk); ok && b.Action() == ActionEndSessions && s.sessions != nil {
-		if v.Sessions, err = s.activeSessions(ctx, v.Users); err != nil {
-			return nil, err
-		}
-	}
 	d := newDraft(&v, a, c.Action(), &s.policy, s.env())
 	d.dry = dry
-	if v.Request != nil && request != nil {
+	b, ok := c.(Bulk)
+	asks := ok && b.Action() == ActionEndSessions && s.sessions != nil
+	replays := v.Request != nil && request != nil
+	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
 		if err := c.authorize(d); err != nil {
 			return nil, s.refused(ctx, d, err)
 		}
+	}
+	if replays {
 		return d, d.replay(v.Request, request)
+	}
+	if asks {
+		if d.sessions, err = s.activeSessions(ctx, v.Users); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.run(c); err != nil {
 		return nil, s.refused(ctx, d, err)
@@ -360,20 +352,29 @@ func stored(err error) error {
 	switch {
 	case err == nil, errors.As(err, &e):
 		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	}
-	kind := ErrStore
-	for _, k := range []error{ErrConflict, ErrNotFound, ErrUnknownOutcome} {
-		if errors.Is(err, k) {
-			kind = k
-		}
-	}
-	if kind == ErrNotFound {
+	case errors.Is(err, ErrNotFound):
 		return notFound()
 	}
-	return &Error{Kind: kind, Err: err}
+	for _, kind := range []error{ErrConflict, ErrUnknownOutcome} {
+		if errors.Is(err, kind) {
+			return &Error{Kind: kind, Err: err}
+		}
+	}
+	for _, kind := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, kind) {
+			return &endedError{kind, err}
+		}
+	}
+	return &Error{Kind: ErrStore, Err: err}
 }
+
+// endedError is the error of a context that ended. Its text is the context's alone, because drivers
+// put the address they were dialling in front.
+type endedError struct{ kind, err error }
+
+func (e *endedError) Error() string { return e.kind.Error() }
+
+func (e *endedError) Unwrap() []error { return []error{e.kind, e.err} }
 
 // cause is what lies behind an error, for the host's log: the text for callers leaves it out.
 func cause(err error) error {

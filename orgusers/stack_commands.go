@@ -171,7 +171,10 @@ func (c SaveRole) Action() Action {
 }
 
 func (c SaveRole) validate(*Policy) []FieldError {
-	bad := validateName("name", c.Name)
+	var bad []FieldError
+	if _, fe := cleanNameUpTo(maxRoleName, "name", c.Name, true); fe != nil {
+		bad = append(bad, *fe)
+	}
 	if _, fe := cleanPermissions("permissions", c.Permissions); fe != nil {
 		bad = append(bad, *fe)
 	}
@@ -192,7 +195,7 @@ func (c SaveRole) query(a Actor) ViewQuery {
 func (SaveRole) authorize(d *draft) *Error { return d.byAdministrator() }
 
 func (c SaveRole) decide(d *draft) error {
-	name, _ := cleanName("name", c.Name, true)
+	name, _ := cleanNameUpTo(maxRoleName, "name", c.Name, true)
 	perms, _ := cleanPermissions("permissions", c.Permissions)
 	var found *row[StackRole]
 	for _, r := range d.roles {

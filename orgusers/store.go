@@ -41,7 +41,8 @@ type Store interface {
 	Access(ctx context.Context, user UserID, org OrgID) (AccessView, error)
 
 	// Members returns one page of a roster in the asked order, with keyset pagination: no more than
-	// Limit rows after the position. Its cost does not depend on the size of the roster.
+	// Limit rows after the position. Its cost does not depend on the size of the roster. An unknown
+	// organization has no rows; the same holds for Audit.
 	Members(ctx context.Context, q MemberQuery) ([]Member, error)
 
 	// Organizations returns one page of organizations by id: all of them, or those one user has
@@ -57,10 +58,11 @@ type Store interface {
 
 	// Claim leases up to Limit effects that are due, not dead and not leased, oldest due first: sets
 	// their Lease and LeaseUntil, counts the attempt, and returns them. Two callers never hold the
-	// same effect while the lease lasts.
+	// same effect while the lease lasts; it is over exactly at LeaseUntil.
 	Claim(ctx context.Context, q ClaimQuery) ([]Effect, error)
 
-	// Settle ends leases, each only if still held under its Lease; else that one is passed over.
+	// Settle ends leases, each only if still held under its Lease, even past its time; else that one
+	// is passed over.
 	Settle(ctx context.Context, s []Settlement) error
 
 	// Effects returns one page of the outbox by id: the dead ones, or the ones still to come.
@@ -70,7 +72,8 @@ type Store interface {
 	Requeue(ctx context.Context, ids []EffectID, due time.Time) (int, error)
 
 	// Bump adds to counters, each created at 0 if missing, and returns their new values in the same
-	// order. No two of the keys are equal. Counters are independent of commits.
+	// order. No two of the keys are equal. It stands whatever becomes of the caller's operation; what
+	// counts only with a commit is in [Changes.Counters].
 	Bump(ctx context.Context, counters []Counter) ([]int64, error)
 
 	// Prune deletes counters that have expired and answered requests made before the time.
@@ -82,7 +85,7 @@ type Store interface {
 
 // ViewQuery says what a decision wants to look at. Each field adds to the view.
 type ViewQuery struct {
-	Org      OrgID        // the organization; empty: none, only Request, Users and UserKeys are read
+	Org      OrgID        // the organization; empty: none, only Request, Users, UserKeys and Counters are read
 	Request  string       // the earlier answer to this request id, of Org or, if empty, of none
 	Members  []MemberID   // these rows, each with the account that has its address
 	Joined   []UserID     // the rows of these users, each with its account
@@ -96,6 +99,7 @@ type ViewQuery struct {
 	Roles    bool         // all custom stack roles of the organization
 	Users    []UserID     // these accounts
 	UserKeys []AddressKey // the accounts with these addresses
+	Counters []string     // the values of these counters
 }
 
 // View is what a decision looks at: values, detached from the store.
@@ -106,12 +110,15 @@ type View struct {
 	Users   []User   // each once, in any order
 	Stacks  []Stack
 	Roles   []StackRole
+	// Counters has the counters asked for; one that is missing stands at 0.
+	Counters map[string]int64
 
 	// Sessions is filled by the service from the host's [Sessions] port; nil: not known.
 	Sessions map[UserID]int
 }
 
-// Changes is everything one decision wants done.
+// Changes is everything one decision wants done. New records are stored as they are given, versions
+// included; what is to be changed or deleted and is not there is ErrConflict.
 type Changes struct {
 	// Org is the organization as it shall be, with the Version that was read. The store writes it
 	// only where that version still stands, raises the version by one, and answers ErrConflict if
@@ -129,26 +136,27 @@ type Changes struct {
 	// is also in Users or NewUsers, whose guard covers the copy.
 	Profiles []Profile
 
-	NewMembers    []Member       // a duplicate address key in the organization is ErrConflict
+	NewMembers    []Member       // a duplicate address key in the organization is ErrConflict; Grants are in Granted
 	Members       []MemberUpdate // each row must exist
 	DeleteMembers []MemberID     // each must exist; their grants go with them
 
-	// Revoked are taken away before Granted are given. A Revoke without a member takes that stack
-	// from everybody, one without a stack that role from everybody.
+	// Revoked are taken away before Granted are given. Names are compared byte by byte; that two
+	// stacks do not differ in case alone is the decision's business.
 	Revoked []Revoke
 	Granted []MemberGrant
 
 	NewStacks    []Stack // a duplicate name in the organization is ErrConflict
-	Stacks       []Stack // replaced whole
+	Stacks       []Stack // replaced whole; a name that another has is ErrConflict
 	DeleteStacks []StackID
 
 	NewRoles    []StackRole // a duplicate name in the organization is ErrConflict
-	Roles       []StackRole // replaced whole
+	Roles       []StackRole // replaced whole; a name that another has is ErrConflict
 	DeleteRoles []RoleID
 
-	Audit   []AuditEntry
-	Effects []Effect
-	Request *Request // a duplicate is ErrConflict
+	Audit    []AuditEntry
+	Effects  []Effect
+	Counters []Counter // sorted by key; added to as by Bump, but with the commit
+	Request  *Request  // a duplicate is ErrConflict
 }
 
 // UserUpdate changes one account, if it still has the version.

@@ -144,8 +144,8 @@ type Verification struct {
 func (v *Verification) OK() bool { return v.Broken == "" }
 
 // Verify reads the whole trail and checks every seal: it finds edited, deleted, inserted and
-// reordered entries of the chain, and a tail that was cut. Beside the chain it finds edits. It runs
-// beside writers: what is appended meanwhile is not looked at.
+// reordered entries of the chain, and a tail that was cut. Beside the chain it finds what was edited
+// or made up. It runs beside writers: what they append meanwhile may or may not be counted.
 func (a Admin) Verify(ctx context.Context) (Verification, error) {
 	const op = "Admin.Verify"
 	if _, err := a.enter(ctx, ActionReadAudit, ViewQuery{}, (*draft).byAdministrator); err != nil {
@@ -162,6 +162,7 @@ func (s *Service) verify(ctx context.Context, org OrgID) (Verification, error) {
 	}
 	length, head := view.Org.AuditSeq, view.Org.AuditHead
 	var v Verification
+	sealed := "" // the seal of the entry that the organization says is its last
 	q := AuditQuery{Org: org, Limit: 1000}
 	for {
 		entries, err := s.store.Audit(ctx, q)
@@ -170,12 +171,16 @@ func (s *Service) verify(ctx context.Context, org OrgID) (Verification, error) {
 		}
 		for i := range entries {
 			e := &entries[i]
-			if e.Seq > length {
-				continue
+			broken := s.checkEntry(&v, e)
+			if e.Org != org {
+				broken = "an entry of another organization"
 			}
-			if broken := s.checkEntry(&v, e); broken != "" {
+			if broken != "" {
 				v.Broken, v.At = broken, e
 				return v, nil
+			}
+			if v.Entries == length {
+				sealed = v.Head
 			}
 		}
 		if len(entries) < q.Limit {
@@ -185,10 +190,17 @@ func (s *Service) verify(ctx context.Context, org OrgID) (Verification, error) {
 		q.After = &AuditKey{Seq: last.Seq, ID: last.ID}
 	}
 	switch {
-	case v.Entries != length:
+	case v.Entries < length:
 		v.Broken = fmt.Sprintf("the chain ends at %d, the organization counts %d", v.Entries, length)
-	case v.Head != head:
+	case sealed != head:
 		v.Broken = "the last seal is not the one the organization keeps"
+	case v.Entries > length: // appended meanwhile, so by now the organization counts them too
+		if view, err = s.store.View(ctx, ViewQuery{Org: org}); err != nil {
+			return v, stored(err)
+		}
+		if view.Org.AuditSeq < v.Entries {
+			v.Broken = fmt.Sprintf("the chain goes on to %d, the organization counts %d", v.Entries, view.Org.AuditSeq)
+		}
 	}
 	return v, nil
 }

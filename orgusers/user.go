@@ -1,6 +1,8 @@
 package orgusers
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -63,8 +65,8 @@ func (m MFA) String() string {
 	return "MFA{}"
 }
 
-// GoString does not show the secrets.
-func (m MFA) GoString() string { return m.String() }
+// Format does not show the secrets, whatever the verb.
+func (m MFA) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, m.String()) }
 
 // MarshalJSON does not show the secrets; stores use the fields.
 func (m MFA) MarshalJSON() ([]byte, error) {

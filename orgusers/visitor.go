@@ -130,9 +130,6 @@ func (v Visitor) answerOwnership(ctx context.Context, op, token string, c *answe
 		return named(op, stored(err))
 	}
 	c.link, c.recipient = l, view.Org.Transfer.To.Key
-	if c.recipient == "" {
-		return named(op, expired(ReasonLinkReplaced))
-	}
 	return do(op)
 }
 

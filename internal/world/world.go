@@ -113,6 +113,18 @@ func (w *World) NewOrg(name, owner string, change ...func(*orgusers.NewOrganizat
 	return org
 }
 
+// Existing is an organization that is in the store already, its owner freshly signed in.
+func (w *World) Existing(id orgusers.OrgID) Org {
+	w.T.Helper()
+	rec, err := w.Operator().Organization(Ctx(), id)
+	require.NoError(w.T, err)
+	org := Org{ID: id, w: w}
+	if rec.OwnerID != "" {
+		org.Owner = w.Actor(rec.OwnerID)
+	}
+	return org
+}
+
 // Ownerless changes an organization to be made into one with administrators and no owner.
 func Ownerless(admins ...string) func(*orgusers.NewOrganization) {
 	return func(n *orgusers.NewOrganization) {

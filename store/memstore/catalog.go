@@ -24,13 +24,14 @@ func (c *catalog[ID, T]) check(added, changed []T, gone []ID) error {
 	if len(added)+len(changed)+len(gone) == 0 {
 		return nil
 	}
-	ids, names := make(map[ID]struct{}), make(map[string]struct{})
+	var ids set[ID]
+	var names set[string]
 	check := func(v *T, isNew bool) error {
 		id, name := c.labeled(v)
-		if _, exists := c.byID[id]; exists == isNew || !once(ids, id) {
+		if _, exists := c.byID[id]; exists == isNew || !ids.add(id) {
 			return fmt.Errorf("%w: %s: the id is taken, or nothing has it", orgusers.ErrConflict, id)
 		}
-		if holder, taken := c.byName[name]; taken && holder != id || !once(names, name) {
+		if holder, taken := c.byName[name]; taken && holder != id || !names.add(name) {
 			return fmt.Errorf("%w: %s: the name is taken", orgusers.ErrConflict, id)
 		}
 		return nil
@@ -46,7 +47,7 @@ func (c *catalog[ID, T]) check(added, changed []T, gone []ID) error {
 		}
 	}
 	for _, id := range gone {
-		if _, exists := c.byID[id]; !exists || !once(ids, id) {
+		if _, exists := c.byID[id]; !exists || !ids.add(id) {
 			return fmt.Errorf("%w: %s is gone already", orgusers.ErrConflict, id)
 		}
 	}
@@ -67,32 +68,4 @@ func (c *catalog[ID, T]) drop(id ID) {
 		delete(c.byName, name)
 		delete(c.byID, id)
 	}
-}
-
-// index lists, for one thing, the others that go with it.
-type index[K, V comparable] map[K]map[V]struct{}
-
-func (x index[K, V]) add(k K, v V) {
-	set := x[k]
-	if set == nil {
-		set = make(map[V]struct{})
-		x[k] = set
-	}
-	set[v] = struct{}{}
-}
-
-func (x index[K, V]) remove(k K, v V) {
-	delete(x[k], v)
-	if len(x[k]) == 0 {
-		delete(x, k)
-	}
-}
-
-// once reports whether k is seen for the first time.
-func once[K comparable](seen map[K]struct{}, k K) bool {
-	if _, dup := seen[k]; dup {
-		return false
-	}
-	seen[k] = struct{}{}
-	return true
 }

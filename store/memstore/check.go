@@ -60,18 +60,19 @@ func (s *Store) checkOrganization(c *orgusers.Changes) (*organization, error) {
 }
 
 func (s *Store) checkUsers(c *orgusers.Changes) error {
-	ids, keys := make(map[orgusers.UserID]struct{}), make(map[orgusers.AddressKey]struct{})
+	var ids set[orgusers.UserID]
+	var keys set[orgusers.AddressKey]
 	for _, updates := range [][]orgusers.UserUpdate{c.Users, c.DeleteUsers} {
 		for i := range updates {
 			up := &updates[i]
-			if u := s.users[up.ID]; u == nil || u.Version != up.Version || !once(ids, up.ID) {
+			if u := s.users[up.ID]; u == nil || u.Version != up.Version || !ids.add(up.ID) {
 				return conflict("user %s is not at version %d", up.ID, up.Version)
 			}
 		}
 	}
 	for i := range c.NewUsers {
 		u := &c.NewUsers[i]
-		if s.users[u.ID] != nil || s.userKeys[u.Address.Key] != nil || !once(ids, u.ID) || !once(keys, u.Address.Key) {
+		if s.users[u.ID] != nil || s.userKeys[u.Address.Key] != nil || !ids.add(u.ID) || !keys.add(u.Address.Key) {
 			return conflict("user %s, or one with that address, exists", u.ID)
 		}
 	}
@@ -80,26 +81,26 @@ func (s *Store) checkUsers(c *orgusers.Changes) error {
 
 func checkMembers(o *organization, c *orgusers.Changes) error {
 	// One set for each kind: a row may be changed and given roles by the same commit.
-	added, changed := make(map[orgusers.MemberID]struct{}), make(map[orgusers.MemberID]struct{})
-	keys := make(map[orgusers.AddressKey]struct{})
+	var added, changed set[orgusers.MemberID]
+	var keys set[orgusers.AddressKey]
 	for i := range c.NewMembers {
 		m := &c.NewMembers[i]
-		if o.members[m.ID] != nil || o.byKey[m.Address.Key] != nil || !once(added, m.ID) || !once(keys, m.Address.Key) {
+		if o.members[m.ID] != nil || o.byKey[m.Address.Key] != nil || !added.add(m.ID) || !keys.add(m.Address.Key) {
 			return conflict("member %s, or one with that address, exists", m.ID)
 		}
 	}
 	for i := range c.Members {
-		if id := c.Members[i].ID; o.members[id] == nil || !once(changed, id) {
+		if id := c.Members[i].ID; o.members[id] == nil || !changed.add(id) {
 			return conflict("no member %s", id)
 		}
 	}
 	for _, id := range c.DeleteMembers {
-		if o.members[id] == nil || !once(changed, id) {
+		if o.members[id] == nil || !changed.add(id) {
 			return conflict("no member %s", id)
 		}
 	}
 	for _, g := range c.Granted {
-		if _, isNew := added[g.Member]; !isNew && o.members[g.Member] == nil {
+		if !added.has(g.Member) && o.members[g.Member] == nil {
 			return conflict("no member %s", g.Member)
 		}
 	}
@@ -108,10 +109,10 @@ func checkMembers(o *organization, c *orgusers.Changes) error {
 
 // checkRecord is what [Store.Commit] and [Store.Record] have in common.
 func (s *Store) checkRecord(entries []orgusers.AuditEntry, r *orgusers.Request) error {
-	ids := make(map[orgusers.EntryID]struct{})
+	var ids set[orgusers.EntryID]
 	for i := range entries {
 		e := &entries[i]
-		if t := s.trails[e.Org]; t != nil && t.has(e) || !once(ids, e.ID) {
+		if t := s.trails[e.Org]; t != nil && t.has(e) || !ids.add(e.ID) {
 			return conflict("audit entry %s exists", e.ID)
 		}
 	}

@@ -33,6 +33,7 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 	}
 	s.append(c.Audit)
 	s.outbox.put(c.Effects)
+	s.counters.add(c.Counters)
 	s.answer(c.Request)
 	return nil
 }

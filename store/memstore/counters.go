@@ -22,12 +22,15 @@ type counter struct {
 
 // Bump adds to counters and returns their new values.
 func (s *Store) Bump(ctx context.Context, add []orgusers.Counter) ([]int64, error) {
-	c := &s.counters
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	return s.counters.add(add), nil
+}
+
+func (c *counters) add(add []orgusers.Counter) []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	values := make([]int64, len(add))
 	for i, a := range add {
 		n := c.byKey[a.Key]
@@ -38,7 +41,23 @@ func (s *Store) Bump(ctx context.Context, add []orgusers.Counter) ([]int64, erro
 		n.value += a.Add
 		values[i] = n.value
 	}
-	return values, nil
+	return values
+}
+
+// read returns the values of counters; nil if none is asked for.
+func (c *counters) read(keys []string) map[string]int64 {
+	if len(keys) == 0 {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	values := make(map[string]int64, len(keys))
+	for _, key := range keys {
+		if n := c.byKey[key]; n != nil {
+			values[key] = n.value
+		}
+	}
+	return values
 }
 
 // Prune forgets expired counters and old answers.

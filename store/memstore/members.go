@@ -36,7 +36,8 @@ func (s *Store) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers
 	}
 	search := q.Search
 	q.Search = "" // looked for in the text that is folded already
-	var page []orgusers.Member
+	// Rows are large, so a page is not grown: most fit at once.
+	page := make([]orgusers.Member, 0, max(0, min(q.Limit, 64)))
 	for m := range walk(behind) {
 		if len(page) >= q.Limit {
 			break

@@ -28,9 +28,9 @@ func newOutbox() outbox {
 }
 
 func (b *outbox) check(effects []orgusers.Effect) error {
-	ids := make(map[orgusers.EffectID]struct{})
+	var ids set[orgusers.EffectID]
 	for i := range effects {
-		if id := effects[i].ID; b.byID[id] != nil || !once(ids, id) {
+		if id := effects[i].ID; b.byID[id] != nil || !ids.add(id) {
 			return conflict("effect %s exists", id)
 		}
 	}

@@ -16,7 +16,11 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 		return orgusers.View{}, err
 	}
 	defer unlock()
-	r := reading{s: s, rows: make(map[orgusers.MemberID]struct{}), accounts: make(map[orgusers.UserID]struct{})}
+	rows, accounts := len(q.Members)+len(q.Joined)+len(q.Keys), len(q.Members)+len(q.Joined)+len(q.Users)+len(q.UserKeys)
+	r := reading{
+		s:    s,
+		view: orgusers.View{Members: make([]orgusers.Member, 0, rows), Users: make([]orgusers.User, 0, accounts)},
+	}
 	if q.Org != "" {
 		o := s.orgs[q.Org]
 		if o == nil {
@@ -34,6 +38,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 	for _, key := range q.UserKeys {
 		r.account(s.userKeys[key])
 	}
+	r.view.Counters = s.counters.read(q.Counters)
 	return r.view, nil
 }
 
@@ -42,18 +47,18 @@ type reading struct {
 	s        *Store
 	view     orgusers.View
 	grants   bool
-	rows     map[orgusers.MemberID]struct{}
-	accounts map[orgusers.UserID]struct{}
+	rows     set[orgusers.MemberID]
+	accounts set[orgusers.UserID]
 }
 
 func (r *reading) row(m *member) {
-	if m != nil && once(r.rows, m.ID) {
+	if m != nil && r.rows.add(m.ID) {
 		r.view.Members = append(r.view.Members, m.read(r.grants))
 	}
 }
 
 func (r *reading) account(u *orgusers.User) {
-	if u != nil && once(r.accounts, u.ID) {
+	if u != nil && r.accounts.add(u.ID) {
 		r.view.Users = append(r.view.Users, *u)
 	}
 }
@@ -69,11 +74,7 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 			people = append(people, m)
 		}
 	}
-	joined := q.Joined
-	if q.Owner && o.row.OwnerID != "" {
-		joined = append(slices.Clip(joined), o.row.OwnerID)
-	}
-	for _, user := range joined {
+	for _, user := range q.Joined {
 		if m := o.byUser[user]; m != nil {
 			r.account(r.s.users[user])
 			people = append(people, m)
@@ -87,6 +88,10 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 	}
 	for _, key := range q.Keys {
 		r.row(o.byKey[key])
+	}
+	if owner := o.byUser[o.row.OwnerID]; q.Owner && owner != nil {
+		r.row(owner)
+		r.account(r.s.users[owner.User])
 	}
 	if q.Inviters {
 		for _, id := range q.Members {

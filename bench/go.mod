@@ -1,0 +1,31 @@
+module github.com/orgusers/go-orgusers/bench
+
+go 1.26.0
+
+replace (
+	github.com/orgusers/go-orgusers => ../
+	github.com/orgusers/go-orgusers/internal/itest => ../internal/itest
+)
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/orgusers/go-orgusers v0.0.0
+	github.com/orgusers/go-orgusers/internal/itest v0.0.0-00010101000000-000000000000
+	modernc.org/sqlite v1.60.1
+)
+
+require (
+	github.com/boombuler/barcode v1.0.1-0.20190219062509-6c824513bacc // indirect
+	github.com/dustin/go-humanize v1.0.1 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.0.0 // indirect
+	github.com/pquerna/otp v1.5.0 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	modernc.org/libc v1.77.1 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
+)

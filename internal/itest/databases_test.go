@@ -1,0 +1,109 @@
+package itest
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/orgusers/go-orgusers/store/sqlstore"
+)
+
+// database is an empty database of one test's own.
+type database struct {
+	driver  string
+	dsn     string
+	dialect sqlstore.Dialect
+}
+
+// The servers to test on, besides SQLite, which is always there: DSNs of a database in which others
+// can be created.
+const (
+	envPostgreSQL = "ORGUSERS_TEST_POSTGRESQL" // postgres://user@host:port/postgres
+	envMySQL      = "ORGUSERS_TEST_MYSQL"      // user:password@tcp(host:port)/
+)
+
+// onEach runs a test on every kind of database at hand. A kind that is not is reported as skipped.
+func onEach(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	for _, kind := range []struct {
+		name string
+		make func(testing.TB) database
+	}{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MySQL", mysqlDatabase}} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, kind.make(t))
+		})
+	}
+}
+
+const sqliteOptions = "_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(normal)&_txlock=immediate"
+
+func sqliteDatabase(t testing.TB) database { return sqliteWith(t, sqliteOptions) }
+
+func sqliteWith(t testing.TB, options string) database {
+	return database{"sqlite", "file:" + filepath.Join(t.TempDir(), "test.db") + "?" + options, sqlstore.SQLite()}
+}
+
+func postgresDatabase(t testing.TB) database {
+	dsn := os.Getenv(envPostgreSQL)
+	if dsn == "" {
+		t.Skip("NOT TESTED on PostgreSQL: " + envPostgreSQL + " is not set")
+	}
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	u.Path = "/" + createDatabase(t, "pgx", dsn)
+	return database{"pgx", u.String(), sqlstore.PostgreSQL()}
+}
+
+func mysqlDatabase(t testing.TB) database {
+	dsn := os.Getenv(envMySQL)
+	if dsn == "" {
+		t.Skip("NOT TESTED on MySQL: " + envMySQL + " is not set")
+	}
+	return database{"mysql", dsn + createDatabase(t, "mysql", dsn), sqlstore.MySQL()}
+}
+
+func createDatabase(t testing.TB, driver, dsn string) (name string) {
+	name = "t" + strings.ToLower(rand.Text())
+	admin, err := sql.Open(driver, dsn)
+	require.NoError(t, err)
+	_, err = admin.Exec("CREATE DATABASE " + name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		drop := "DROP DATABASE " + name
+		if driver == "pgx" {
+			drop += " WITH (FORCE)"
+		}
+		_, err := admin.Exec(drop)
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	return name
+}
+
+// open returns the database open, with room for n connections.
+func (d database) open(t testing.TB, n int) *sql.DB {
+	db, err := sql.Open(d.driver, d.dsn)
+	require.NoError(t, err)
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// store returns a migrated store on an open database.
+func (d database) store(t testing.TB, db *sql.DB) *sqlstore.Store {
+	s, err := sqlstore.New(db, d.dialect)
+	require.NoError(t, err)
+	require.NoError(t, s.Migrate(t.Context()))
+	return s
+}

@@ -1,0 +1,373 @@
+package itest
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/internal/itest/faultdriver"
+	"github.com/orgusers/go-orgusers/orgusers"
+	"github.com/orgusers/go-orgusers/store/sqlstore"
+)
+
+// counted is a store whose statements can be looked at, and made to fail. Its first call, which checks
+// the schema, is over.
+func counted(t testing.TB, d database) (*sqlstore.Store, *faultdriver.Control, *sql.DB) {
+	db, control := faultdriver.Open(d.driver, d.dsn)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s := d.store(t, db)
+	_, err := s.Organizations(t.Context(), orgusers.OrgQuery{Limit: 1})
+	require.NoError(t, err)
+	control.Reset()
+	return s, control, db
+}
+
+// explain returns the plan of a statement, line by line.
+func explain(t testing.TB, db *sql.DB, statement string, args ...any) []string {
+	rows, err := db.Query(statement, args...)
+	require.NoError(t, err, statement)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var plan []string
+	for rows.Next() {
+		var line string
+		dest := make([]any, len(columns))
+		for i := range dest {
+			dest[i] = new(any)
+		}
+		dest[len(dest)-1] = &line // on both databases, the last column
+		require.NoError(t, rows.Scan(dest...))
+		plan = append(plan, line)
+	}
+	require.NoError(t, rows.Err())
+	return plan
+}
+
+// sqlitePlan returns SQLite's plan. Its parameters do not matter to it.
+func sqlitePlan(t testing.TB, db *sql.DB, statement string) []string {
+	args := make([]any, strings.Count(statement, "?"))
+	for i := range args {
+		args[i] = "1"
+	}
+	return explain(t, db, "EXPLAIN QUERY PLAN "+statement, args...)
+}
+
+// noScan fails on a plan that reads a whole table or organization, or sorts what it has read. Without
+// statistics the planner takes an organization for ten rows, so it needs no bad luck to do so. What
+// an organization has few of, its stacks (s) and roles (r), may be read whole.
+func noScan(t testing.TB, statement string, plan []string) {
+	for _, line := range plan {
+		table := strings.HasPrefix(line, "SCAN ") && line != "SCAN i" // the handful of inviters
+		whole := strings.HasSuffix(strings.TrimSuffix(line, " LEFT-JOIN"), "(org_id=?)") &&
+			!strings.HasPrefix(line, "SEARCH s ") && !strings.HasPrefix(line, "SEARCH r ")
+		sorted := strings.Contains(line, "TEMP B-TREE") && !strings.Contains(line, "DISTINCT")
+		require.False(t, table || whole || sorted, "%s\n%s", statement, strings.Join(plan, "\n"))
+	}
+}
+
+// P4: a page of a roster is a range of the index in its order, with no sort and no scan, for every
+// order, direction and place, and it is one statement.
+func TestP4_PlansOfPages(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, sqliteDatabase(t))
+	small(t, s, "o", 20)
+	index := map[orgusers.MemberSort]string{
+		orgusers.SortEmail:     "orgusers_members_address (org_id=? AND address_key>?)",
+		orgusers.SortName:      "orgusers_members_name (org_id=? AND (name_key,id)>(?,?))",
+		orgusers.SortInvitedAt: "orgusers_members_invited (org_id=? AND (invited_at,id)>(?,?))",
+		orgusers.SortLastLogin: "orgusers_members_login (org_id=? AND (last_login,id)>(?,?))",
+		orgusers.SortRole:      "orgusers_members_role (org_id=? AND (role,address_key)>(?,?))",
+	}
+	for _, sort := range sorts {
+		for _, descending := range []bool{false, true} {
+			for _, after := range []bool{false, true} {
+				q := orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, Limit: 5}
+				want, _, _ := strings.Cut(index[sort], " AND ")
+				want += ")"
+				if after {
+					first, err := s.Members(t.Context(), q)
+					require.NoError(t, err)
+					position := sort.Key(&first[2])
+					q.After, want = &position, index[sort]
+					if descending {
+						want = strings.ReplaceAll(want, ">", "<")
+					}
+				}
+				control.Reset()
+				_, err := s.Members(t.Context(), q)
+				require.NoError(t, err)
+				require.Len(t, control.Statements(), 1)
+				plan := sqlitePlan(t, db, control.Statements()[0])
+				require.Equal(t, []string{"SEARCH m USING INDEX " + want}, plan, "%s descending=%v after=%v", sort, descending, after)
+			}
+		}
+	}
+}
+
+// A filter never makes the planner leave the index of the order and sort, save for the few
+// administrators.
+func TestP4_PlansOfFilteredPages(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, sqliteDatabase(t))
+	small(t, s, "o", 20)
+	filters := []orgusers.MemberFilter{
+		{Search: "a"}, {Status: orgusers.StatusActive}, {Role: orgusers.RoleMember}, {Stack: "s"}, {NeverLoggedIn: true}, {InactiveSince: at(0)},
+	}
+	for _, sort := range sorts {
+		for _, f := range filters {
+			position := sort.Key(&orgusers.Member{ID: "m", Address: address("a@b.c"), Role: orgusers.RoleMember, InvitedAt: at(1), LastLogin: at(1)})
+			control.Reset()
+			_, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", MemberFilter: f, Sort: sort, After: &position, Limit: 5})
+			require.NoError(t, err)
+			noScan(t, fmt.Sprintf("%s %+v", sort, f), sqlitePlan(t, db, control.Statements()[0]))
+		}
+	}
+}
+
+// No statement of any operation reads a whole table.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, sqliteDatabase(t))
+	o := prepared(t, s)
+	ctx := t.Context()
+	require.NoError(t, s.Commit(ctx, everything(o)))
+	control.Reset()
+
+	for _, q := range []orgusers.ViewQuery{
+		{
+			Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001", "o-m0002"}, Joined: []orgusers.UserID{"o-u3"},
+			Keys: []orgusers.AddressKey{"u0004@o.example"}, Owner: true, Inviters: true, Grants: true, Owned: true,
+			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
+		},
+		{Org: "o", AllStack: true}, {Request: "r"},
+	} {
+		view(t, s, q)
+	}
+	_, err := s.Access(ctx, "o-u1", "o")
+	require.NoError(t, err)
+	for _, descending := range []bool{false, true} {
+		_, err = s.Audit(ctx, orgusers.AuditQuery{Org: "o", Descending: descending, After: &orgusers.AuditKey{Seq: 1, ID: "x"}, Action: "a", Limit: 3})
+		require.NoError(t, err)
+	}
+	for _, q := range []orgusers.OrgQuery{{After: "a", Limit: 3}, {User: "o-u1", Limit: 3}} {
+		_, err = s.Organizations(ctx, q)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Touch(ctx, "o-u1", at(5)))
+	_, err = s.Bump(ctx, []orgusers.Counter{{Key: "k", Add: 1, ExpiresAt: at(9)}})
+	require.NoError(t, err)
+	require.NoError(t, s.Prune(ctx, at(1), at(1)))
+	_, err = s.Effects(ctx, orgusers.EffectQuery{Limit: 3})
+	require.NoError(t, err)
+
+	o = organization(t, s, "o")
+	require.NoError(t, s.Commit(ctx, orgusers.Changes{
+		Org: &o,
+		Users: []orgusers.UserUpdate{
+			{ID: "o-u3", Version: 1, Patch: orgusers.UserPatch{Verified: orgusers.Some(true)}}, {ID: "o-u1", Version: 2},
+		},
+		DeleteUsers: []orgusers.UserUpdate{{ID: "o-u4", Version: 1}}, DeleteMembers: []orgusers.MemberID{"o-m0004"},
+		Profiles: []orgusers.Profile{{User: "o-u3"}}, Members: []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Sends: orgusers.Some(1)}}},
+		Stacks: []orgusers.Stack{{ID: "s1", Org: "o", Name: "x"}}, DeleteStacks: []orgusers.StackID{"s3"},
+		Roles: []orgusers.StackRole{{ID: "r1", Org: "o", Name: "x"}}, DeleteRoles: []orgusers.RoleID{"r3"},
+		Revoked: []orgusers.Revoke{
+			{Member: "o-m0003", Stack: "s1"}, {Member: "o-m0005", Stack: "t"}, {Stack: "s1"}, {Role: "r", On: []orgusers.StackID{"s1", "t"}},
+		},
+		Effects: []orgusers.Effect{{ID: "e2", DueAt: at(1)}, {ID: "e3", DueAt: at(1)}},
+	}))
+	claimed, err := s.Claim(ctx, orgusers.ClaimQuery{Now: at(2), Until: at(1000), Lease: "l", Limit: 3})
+	require.NoError(t, err)
+	require.Len(t, claimed, 3)
+	require.NoError(t, s.Settle(ctx, []orgusers.Settlement{
+		{ID: "e1", Lease: "l", Done: true}, {ID: "e2", Lease: "l", DueAt: at(2)}, {ID: "e3", Lease: "l", Dead: true, LastError: "x"},
+	}))
+	n, err := s.Requeue(ctx, []orgusers.EffectID{"e3", "e2"}, at(3))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+
+	seen := 0
+	for _, statement := range control.Statements() {
+		if strings.HasPrefix(statement, "INSERT") {
+			continue
+		}
+		seen++
+		noScan(t, statement, sqlitePlan(t, db, statement))
+	}
+	require.Greater(t, seen, 35)
+}
+
+// The plans hold for hundreds of ids too, and a bulk is a handful of statements (P3).
+func TestP3_Bulk(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, sqliteDatabase(t))
+	o := small(t, s, "o", 500)
+	var q orgusers.ViewQuery
+	c := orgusers.Changes{Org: &o}
+	for i := range 500 {
+		m := orgusers.MemberID(fmt.Sprintf("o-m%04d", i))
+		q.Members = append(q.Members, m)
+		c.Members = append(c.Members, orgusers.MemberUpdate{ID: m, Patch: orgusers.MemberPatch{Sends: orgusers.Some(i)}})
+		c.Users = append(c.Users, orgusers.UserUpdate{
+			ID: orgusers.UserID(fmt.Sprintf("o-u%d", i)), Version: 1,
+			Patch: orgusers.UserPatch{Password: orgusers.Some(orgusers.PasswordHash(fmt.Sprint(i))), Orgs: orgusers.Some(i % 3)},
+		})
+		c.Revoked = append(c.Revoked, orgusers.Revoke{Member: m, Stack: orgusers.StackID(fmt.Sprint("s", i%7))})
+	}
+	q.Org, q.Inviters, q.Grants, q.Owned = "o", true, true, true
+	control.Reset()
+	view(t, s, q)
+	require.Len(t, control.Statements(), 4)
+	require.NoError(t, s.Commit(t.Context(), c))
+	require.Len(t, control.Statements(), 4+4)
+	for _, statement := range control.Statements() {
+		noScan(t, statement, sqlitePlan(t, db, statement))
+	}
+}
+
+// P3: an invitation costs the same statements for 2 people and for 500, and twice as many for 1,000.
+func TestP3_Invitations(t *testing.T) {
+	t.Parallel()
+	s, control, _ := counted(t, sqliteDatabase(t))
+	o := small(t, s, "o", 1)
+	next := 0
+	invite := func(n int) []string {
+		c := orgusers.Changes{Org: &o}
+		q := orgusers.ViewQuery{Org: "o", Joined: []orgusers.UserID{"o-u0"}}
+		for range n {
+			next++
+			id := fmt.Sprintf("i%06d", next)
+			m := filledMember("o", id, "", id+"@x.example")
+			q.Keys = append(q.Keys, m.Address.Key)
+			c.NewMembers = append(c.NewMembers, m)
+			c.Granted = append(c.Granted, orgusers.MemberGrant{Member: m.ID, Grant: orgusers.Grant{Stack: "s", Role: "developer"}})
+			c.Audit = append(c.Audit, orgusers.AuditEntry{ID: orgusers.EntryID(id), Org: "o", Seq: int64(next), Chained: true})
+			c.Effects = append(c.Effects, orgusers.Effect{ID: orgusers.EffectID(id), Org: "o"})
+		}
+		control.Reset()
+		o = view(t, s, q).Org
+		require.NoError(t, s.Commit(t.Context(), c))
+		statements := control.Statements()
+		o = organization(t, s, "o")
+		return statements
+	}
+	const once = 2 // the organization and its guard
+	require.Len(t, invite(2), once+1+4)
+	require.Len(t, invite(500), once+1+4)
+	require.Len(t, invite(1000), once+2*(1+4))
+}
+
+// Every part of a view that is not asked for costs nothing.
+func TestViewStatements(t *testing.T) {
+	t.Parallel()
+	s, control, _ := counted(t, sqliteDatabase(t))
+	prepared(t, s)
+	for n, queries := range map[int][]orgusers.ViewQuery{
+		0: {{}},
+		1: {
+			{Org: "o"}, {Org: "o", Request: "r"}, {Request: "r"}, {Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"}},
+			{Org: "o", Grants: true}, {Org: "o", Owned: true}, {Org: "o", Members: []orgusers.MemberID{""}, Joined: []orgusers.UserID{""}},
+		},
+		2: {
+			{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Joined: []orgusers.UserID{"o-u2"}, Keys: []orgusers.AddressKey{"k"}, Owner: true, Inviters: true},
+			{Org: "o", Stacks: []orgusers.StackID{"s1"}, Roles: true}, {Org: "o", AllStack: true}, {Org: "o", Roles: true},
+		},
+		3: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true}, {Org: "o", Joined: []orgusers.UserID{"o-u3"}, Owned: true}},
+		4: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true, Owned: true, AllStack: true, Roles: true}},
+	} {
+		for _, q := range queries {
+			control.Reset()
+			view(t, s, q)
+			require.Len(t, control.Statements(), n, "%+v", q)
+		}
+	}
+}
+
+// P4 on MySQL and MariaDB, which tell how many rows a session has read: a page in the middle of a
+// roster full of equal values reads the page and no more.
+func TestP4_RowsReadOnMySQL(t *testing.T) {
+	t.Parallel()
+	d := mysqlDatabase(t)
+	db := d.open(t, 2)
+	s := d.store(t, db)
+	alike(t, s, small(t, s, "o", 1))
+	db.SetMaxOpenConns(1) // one session, so that its counters are the page's
+	reads := func() (sum int) {
+		rows, err := db.Query("SHOW SESSION STATUS LIKE 'Handler_read%'")
+		require.NoError(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var n int
+			require.NoError(t, rows.Scan(&name, &n))
+			sum += n
+		}
+		require.NoError(t, rows.Err())
+		return sum
+	}
+	for _, sort := range sorts {
+		for _, descending := range []bool{false, true} {
+			middle := middle(t, s, sort, descending)
+			before := reads()
+			page, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, After: &middle, Limit: 50})
+			require.NoError(t, err)
+			require.Len(t, page, 50)
+			require.Less(t, reads()-before, 150, "%s descending=%v", sort, descending)
+		}
+	}
+}
+
+// middle is the position after 2,500 of the 5,000.
+func middle(t testing.TB, s orgusers.Store, sort orgusers.MemberSort, descending bool) orgusers.MemberKey {
+	half, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, Limit: 2500})
+	require.NoError(t, err)
+	return sort.Key(&half[2499])
+}
+
+// P4 on PostgreSQL, with statistics from when the organization had one member, which is when planners
+// err, and with fresh ones: a page is a range of its index, with nothing sorted or filtered out.
+func TestP4_PlansOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, postgresDatabase(t))
+	o := small(t, s, "o", 1)
+	analyze := func() {
+		_, err := db.Exec("ANALYZE")
+		require.NoError(t, err)
+	}
+	analyze()
+	alike(t, s, o)
+	index := map[orgusers.MemberSort]string{
+		orgusers.SortEmail: "members_address", orgusers.SortName: "members_name", orgusers.SortInvitedAt: "members_invited",
+		orgusers.SortLastLogin: "members_login", orgusers.SortRole: "members_role",
+	}
+	for _, stale := range []bool{true, false} {
+		if !stale {
+			analyze()
+		}
+		for _, sort := range sorts {
+			for _, descending := range []bool{false, true} {
+				at := middle(t, s, sort, descending)
+				control.Reset()
+				_, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, After: &at, Limit: 50})
+				require.NoError(t, err)
+				args := []any{"o", at.Time.UnixMicro(), string(at.ID), 50}
+				switch sort {
+				case orgusers.SortEmail:
+					args = []any{"o", string(at.Email), 50}
+				case orgusers.SortName:
+					args = []any{"o", at.Name, string(at.ID), 50}
+				case orgusers.SortRole:
+					args = []any{"o", string(at.Role), string(at.Email), 50}
+				}
+				plan := strings.Join(explain(t, db, "EXPLAIN "+control.Statements()[0], args...), "\n")
+				for _, bad := range []string{"Sort", "Filter", "Seq Scan"} {
+					require.NotContains(t, plan, bad, "%s descending=%v stale=%v", sort, descending, stale)
+				}
+				require.Contains(t, plan, index[sort], "%s descending=%v stale=%v", sort, descending, stale)
+			}
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package world
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
+
+	"github.com/orgusers/go-orgusers/orgusers"
+)
+
+// What follows looks and reaches behind the doors, where a test has no other way.
+
+// User reads an account.
+func (w *World) User(user orgusers.UserID) orgusers.User {
+	w.T.Helper()
+	v, err := w.Store.View(Ctx(), orgusers.ViewQuery{Users: []orgusers.UserID{user}})
+	require.NoError(w.T, err)
+	require.Len(w.T, v.Users, 1)
+	return v.Users[0]
+}
+
+// PatchUser changes an account.
+func (w *World) PatchUser(user orgusers.UserID, patch orgusers.UserPatch) {
+	w.T.Helper()
+	u := w.User(user)
+	require.NoError(w.T, w.Store.Commit(Ctx(), orgusers.Changes{Users: []orgusers.UserUpdate{{ID: u.ID, Version: u.Version, Patch: patch}}}))
+}
+
+// Trail reads the audit trail of an organization, oldest first; with "" that of account matters.
+func (w *World) Trail(org orgusers.OrgID) []orgusers.AuditEntry {
+	w.T.Helper()
+	entries, err := w.Store.Audit(Ctx(), orgusers.AuditQuery{Org: org, Limit: 100_000})
+	require.NoError(w.T, err)
+	return entries
+}
+
+// Outbox reads the effects that are still to be carried out, or those that were given up.
+func (w *World) Outbox(dead bool) []orgusers.Effect {
+	w.T.Helper()
+	effects, err := w.Store.Effects(Ctx(), orgusers.EffectQuery{Dead: dead, Limit: 100_000})
+	require.NoError(w.T, err)
+	return effects
+}
+
+// CheapHash is a hash of [Password] that is quick to check: it has the least memory accepted.
+func CheapHash() orgusers.PasswordHash {
+	salt := []byte("saltsaltsaltsalt")
+	key := argon2.IDKey([]byte(Password), salt, 1, 8<<10, 1, 32)
+	enc := base64.RawStdEncoding.EncodeToString
+	return orgusers.PasswordHash(fmt.Sprintf("$argon2id$v=19$m=%d,t=1,p=1$%s$%s", 8<<10, enc(salt), enc(key)))
+}

@@ -1,0 +1,141 @@
+package sqlstore
+
+import "strings"
+
+// Dialect is what differs between the databases. All statements are otherwise the same text.
+type Dialect struct {
+	name string
+
+	// numbered: placeholders are $1, $2, … instead of ?.
+	numbered bool
+	// rowValues: a keyset over two columns is (a, b) > (?, ?), which the planner answers with one
+	// range of the index. MySQL and MariaDB read everything before the position then; they want
+	// (a > ? OR (a = ? AND b > ?)).
+	rowValues bool
+	// atomicDDL: CREATE TABLE is part of a transaction.
+	atomicDDL bool
+	// cached is how many prepared statements are kept per connection. None on PostgreSQL: its driver
+	// keeps its own, and a pooler between may not allow others.
+	cached int
+
+	// upsert follows the rows of the one INSERT that adds to what is there.
+	upsert string
+	// search is what a roster is searched in: address key, a space, name key.
+	search string
+	// safe is 1 if the settings lose no data; safety says what they must be.
+	safe, safety string
+
+	// types fill the placeholders of the migrations, in pairs.
+	types []string
+
+	fault   func(error) fault
+	missing func(error) bool // a table is missing
+	exists  func(error) bool // a table, index or column is there already
+}
+
+// SQLite works with any driver for SQLite 3.37 or newer, such as modernc.org/sqlite and
+// mattn/go-sqlite3.
+func SQLite() Dialect {
+	return Dialect{
+		name: "sqlite", rowValues: true, atomicDDL: true, cached: 256,
+		upsert: ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
+		search: `m.address_key || ' ' || m.name_key`,
+		safe:   `(SELECT CASE WHEN encoding = 'UTF-8' THEN 1 ELSE 0 END FROM pragma_encoding)`,
+		safety: "the encoding must be UTF-8",
+		types: []string{
+			"{id}", "TEXT", "{key}", "TEXT", "{text}", "TEXT", "{int}", "INTEGER", "{bool}", "INTEGER",
+			"{table}", "STRICT", "{if_missing}", "IF NOT EXISTS",
+		},
+		fault: sqliteFault, missing: sqliteMissing, exists: sqliteExists,
+	}
+}
+
+// PostgreSQL works with any driver for PostgreSQL 13 or newer, such as pgx and lib/pq.
+func PostgreSQL() Dialect {
+	return Dialect{
+		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true,
+		upsert: ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
+		search: `m.address_key || ' ' || m.name_key`,
+		safe:   `CASE WHEN current_setting('server_encoding') = 'UTF8' THEN 1 ELSE 0 END`,
+		safety: "the encoding must be UTF8",
+		types: []string{
+			"{id}", `TEXT COLLATE "C"`, "{key}", `TEXT COLLATE "C"`, "{text}", "TEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
+			"{table}", "", "{if_missing}", "IF NOT EXISTS",
+		},
+		fault: postgresFault, missing: postgresMissing, exists: postgresExists,
+	}
+}
+
+// MySQL is for MySQL 8 and MariaDB 10.6 or newer with github.com/go-sql-driver/mysql. What is
+// compared is kept as bytes, because every collation there either folds letters or ignores trailing
+// spaces, and no two versions share one that does neither.
+func MySQL() Dialect {
+	return Dialect{
+		name: "mysql", cached: 64,
+		upsert: ` ON DUPLICATE KEY UPDATE total = total + VALUES(total)`,
+		search: `CONCAT(m.address_key, ' ', m.name_key)`,
+		safe: `CASE WHEN (@@SESSION.sql_mode LIKE '%STRICT_TRANS_TABLES%' OR @@SESSION.sql_mode LIKE '%STRICT_ALL_TABLES%')` +
+			` AND @@SESSION.character_set_client = 'utf8mb4' THEN 1 ELSE 0 END`,
+		safety: "sql_mode must be strict and the connection utf8mb4",
+		types: []string{
+			"{id}", "VARBINARY(64)", "{key}", "VARBINARY(1024)", "{text}", "MEDIUMTEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
+			"{table}", "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC", "{if_missing}", "",
+		},
+		fault: mysqlFault, missing: mysqlMissing, exists: mysqlExists,
+	}
+}
+
+// String names the family of databases.
+func (d Dialect) String() string { return d.name }
+
+// keyset is the condition for rows behind a position in the order of two columns.
+func (d *Dialect) keyset(a, b string, descending bool) string {
+	op := ">"
+	if descending {
+		op = "<"
+	}
+	if d.rowValues {
+		return "(" + a + ", " + b + ") " + op + " (?, ?)"
+	}
+	return "(" + a + " " + op + " ? OR (" + a + " = ? AND " + b + " " + op + " ?))"
+}
+
+// keysetArgs are the arguments of keyset.
+func (d *Dialect) keysetArgs(a, b any) []any {
+	if d.rowValues {
+		return []any{a, b}
+	}
+	return []any{a, a, b}
+}
+
+const defaultPrefix = "orgusers_"
+
+// render turns a statement into the database's own: with its tables and placeholders.
+func (s *Store) render(text string) string {
+	if s.prefix != defaultPrefix {
+		text = strings.ReplaceAll(text, defaultPrefix, s.prefix)
+	}
+	if !s.dialect.numbered {
+		return text
+	}
+	return numbered(text)
+}
+
+// numbered replaces each ? by $1, $2, … No statement has a question mark in a literal.
+func numbered(text string) string {
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/2)
+	n := 0
+	for {
+		i := strings.IndexByte(text, '?')
+		if i < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		n++
+		b.WriteString(text[:i])
+		b.WriteByte('$')
+		b.WriteString(itoa(n))
+		text = text[i+1:]
+	}
+}

@@ -1,0 +1,216 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// session is where an operation's statements run: straight on the database, in a transaction of its
+// own, or in the host's.
+type session struct {
+	*Store
+	tx     *sql.Tx  // nil: each statement stands alone
+	own    bool     // not the host's transaction: statements may be kept prepared
+	missed []string // statements worth keeping that were not, while the transaction held the connection
+}
+
+// alone returns a session in which each statement stands for itself.
+func (s *Store) alone(ctx context.Context) (*session, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	return &session{Store: s, tx: s.tx, own: s.tx == nil}, nil
+}
+
+// write runs f in a transaction, all or nothing, and leaves the connection usable whatever happens.
+// Inside a host's transaction it only runs f: the host ends it.
+func (s *Store) write(ctx context.Context, f func(*session) error) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	if s.tx != nil {
+		return f(&session{Store: s, tx: s.tx})
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	defer tx.Rollback() // for a panic in f; else there is nothing left to roll back
+	w := &session{Store: s, tx: tx, own: true}
+	if err := f(w); err != nil {
+		return errors.Join(err, rollback(ctx, conn, tx))
+	}
+	// The context is looked at once more, so that an error of the COMMIT that comes with an ended
+	// context means that the outcome is unknown.
+	if err := ctx.Err(); err != nil {
+		return errors.Join(err, rollback(ctx, conn, tx))
+	}
+	switch err := tx.Commit(); {
+	case err == nil:
+	case errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil: // rolled back meanwhile
+		return ctx.Err()
+	default:
+		return s.commitFailed(err)
+	}
+	conn.Close() // before preparing, which needs a connection and may be allowed only this one
+	for _, text := range w.missed {
+		s.shared.statements.keep(ctx, s.db, text)
+	}
+	return nil
+}
+
+// rollback ends the transaction. If the database says it cannot, because it has done so itself on a
+// grave error, that is proved by beginning another; a connection that fails this as well is thrown
+// away, so that nobody goes on in a half-done transaction.
+func rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
+	err := tx.Rollback()
+	if err == nil || errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	probe, begin := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if begin == nil && probe.Rollback() == nil {
+		return nil
+	}
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	return fmt.Errorf("sqlstore: rollback: %w", err)
+}
+
+// exec runs a statement and returns how many rows it found.
+func (w *session) exec(ctx context.Context, t *text) (int64, error) {
+	if err := storable(t.args); err != nil {
+		return 0, err
+	}
+	var res sql.Result
+	sqlText := w.render(t.sql.String())
+	stmt, err := w.prepared(ctx, sqlText, t.wide)
+	switch {
+	case err != nil:
+	case stmt != nil:
+		res, err = stmt.ExecContext(ctx, t.args...)
+	case w.tx != nil:
+		res, err = w.tx.ExecContext(ctx, sqlText, t.args...)
+	default:
+		res, err = w.db.ExecContext(ctx, sqlText, t.args...)
+	}
+	if err != nil {
+		return 0, w.failed(ctx, err)
+	}
+	n, err := res.RowsAffected()
+	return n, w.failed(ctx, err)
+}
+
+// must runs a statement that has to find exactly n rows; else somebody was faster.
+func (w *session) must(ctx context.Context, n int, what string, t *text) error {
+	found, err := w.exec(ctx, t)
+	if err != nil {
+		return err
+	}
+	if found != int64(n) {
+		return conflict(fmt.Sprintf("%s: %d of %d", what, found, n))
+	}
+	return nil
+}
+
+// query runs a statement and calls row for each of its rows.
+func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error) error {
+	if err := storable(t.args); err != nil {
+		return err
+	}
+	var rows *sql.Rows
+	sqlText := w.render(t.sql.String())
+	stmt, err := w.prepared(ctx, sqlText, t.wide)
+	switch {
+	case err != nil:
+	case stmt != nil:
+		rows, err = stmt.QueryContext(ctx, t.args...)
+	case w.tx != nil:
+		rows, err = w.tx.QueryContext(ctx, sqlText, t.args...)
+	default:
+		rows, err = w.db.QueryContext(ctx, sqlText, t.args...)
+	}
+	if err != nil {
+		return w.failed(ctx, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return w.failed(ctx, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return w.failed(ctx, err)
+	}
+	return w.failed(ctx, rows.Close())
+}
+
+// prepared returns the statement ready to run, or nil if it is to be run as text.
+func (w *session) prepared(ctx context.Context, sqlText string, wide bool) (*sql.Stmt, error) {
+	c := &w.shared.statements
+	if wide || !w.own || c.max == 0 {
+		return nil, nil
+	}
+	stmt := c.get(sqlText)
+	switch {
+	case w.tx == nil && stmt == nil:
+		return c.keep(ctx, w.db, sqlText)
+	case w.tx == nil:
+		return stmt, nil
+	case stmt == nil:
+		// Preparing now would wait for a second connection while holding the first.
+		w.missed = append(w.missed, sqlText)
+		return nil, nil
+	}
+	return w.tx.StmtContext(ctx, stmt), nil
+}
+
+// statements keeps prepared statements, each for the life of the store: what the first callers need
+// is what all callers need, since lists of varying length are left out.
+type statements struct {
+	max    int
+	mu     sync.RWMutex
+	byText map[string]*sql.Stmt
+}
+
+func newStatements(limit int) statements {
+	return statements{max: limit, byText: make(map[string]*sql.Stmt)}
+}
+
+func (c *statements) get(text string) *sql.Stmt {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.byText[text]
+}
+
+// keep prepares a statement and remembers it, if there is room. It returns nil if there is none.
+func (c *statements) keep(ctx context.Context, db *sql.DB, text string) (*sql.Stmt, error) {
+	c.mu.RLock()
+	full := len(c.byText) >= c.max
+	c.mu.RUnlock()
+	if full {
+		return nil, nil
+	}
+	stmt, err := db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first := c.byText[text]; first != nil {
+		_ = stmt.Close()
+		return first, nil
+	}
+	c.byText[text] = stmt
+	return stmt, nil
+}

@@ -1,0 +1,119 @@
+package sqlstore
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// chunk is how many ids or rows one statement has at most. With the widest row, 25 columns, that is
+// 12,500 parameters; the least any database takes is 32,766.
+const chunk = 500
+
+// text is a statement under construction: SQL beside its arguments, which are only ever strings and
+// int64. What a caller says is always an argument, never SQL (S-170).
+type text struct {
+	sql  strings.Builder
+	args []any
+	wide bool // has a list of varying length, so that it is not worth keeping prepared
+}
+
+func (t *text) add(sql string, args ...any) {
+	t.sql.WriteString(sql)
+	t.args = append(t.args, args...)
+}
+
+// list adds "(?, ?, …)" for some ids, of which there must be one at least.
+func list[T ~string](t *text, ids []T) {
+	t.sql.WriteByte('(')
+	for i, id := range ids {
+		if i > 0 {
+			t.sql.WriteByte(',')
+		}
+		t.sql.WriteByte('?')
+		t.args = append(t.args, string(id))
+	}
+	t.sql.WriteByte(')')
+	t.wide = t.wide || len(ids) > 10
+}
+
+// rows adds "VALUES (?, …), (?, …), …" for n rows of the given number of columns. The arguments
+// are added by the caller.
+func (t *text) rows(n, columns int) {
+	row := "(?" + strings.Repeat(",?", columns-1) + ")"
+	t.sql.WriteString(" VALUES ")
+	t.sql.WriteString(row)
+	for range n - 1 {
+		t.sql.WriteByte(',')
+		t.sql.WriteString(row)
+	}
+	t.args = append(make([]any, 0, n*columns+len(t.args)), t.args...)
+	t.wide = t.wide || n > 10
+}
+
+// union begins one more branch of a UNION ALL.
+func (t *text) union() {
+	if t.sql.Len() > 0 {
+		t.sql.WriteString(" UNION ALL ")
+	}
+}
+
+var errText = errors.New("sqlstore: text with a NUL or invalid UTF-8")
+
+// storable refuses what some databases refuse and others take, before any of them sees it, so that
+// all behave alike (S-180).
+func storable(args []any) error {
+	for _, a := range args {
+		if s, ok := a.(string); ok && !clean(s) {
+			return errText
+		}
+	}
+	return nil
+}
+
+func clean(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+
+// escaped makes a LIKE pattern that finds the text anywhere, each of its characters standing for
+// itself (S-171).
+func escaped(search string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(search) + "%"
+}
+
+// distinct drops empty ids and repeated ones: an empty user id would find every pending row.
+func distinct[T ~string](lists ...[]T) []T {
+	n := 0
+	for _, l := range lists {
+		n += len(l)
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]T, 0, n)
+	seen := make(map[T]bool, n)
+	for _, l := range lists {
+		for _, id := range l {
+			if id != "" && !seen[id] {
+				seen[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// part is the i-th chunk of a list, which may be empty.
+func part[T any](l []T, i int) []T {
+	return l[min(i*chunk, len(l)):min((i+1)*chunk, len(l))]
+}
+
+// parts is how many chunks the longest of some lists has.
+func parts(lengths ...int) int {
+	n := 0
+	for _, l := range lengths {
+		n = max(n, (l+chunk-1)/chunk)
+	}
+	return n
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

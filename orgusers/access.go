@@ -28,7 +28,7 @@ func (s *Service) Access(ctx context.Context, actor Actor, org OrgID) (Access, e
 }
 
 func (s *Service) access(ctx context.Context, actor Actor, org OrgID) (Access, error) {
-	if actor.User == "" || org == "" {
+	if !wellFormed(actor.User) || !wellFormed(org) {
 		return Access{}, notFound()
 	}
 	v, err := s.store.Access(ctx, actor.User, org)

@@ -36,7 +36,7 @@ func (a Account) live(ctx context.Context) error {
 		return err
 	}
 	p := personal{actor.User}
-	v, err := a.s.store.View(ctx, p.query(actor))
+	v, err := a.s.view(ctx, p.query(actor))
 	if err != nil {
 		return stored(err)
 	}

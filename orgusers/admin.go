@@ -43,11 +43,7 @@ func (a Admin) PreviewInvite(ctx context.Context, inv Invitation) (Report, error
 // duplicates (R6.1). Each has an outcome in the report; one who is skipped or refused does not stop
 // the others (R6.9). The error is for what concerns the whole call; then nothing was done.
 func (a Admin) Apply(ctx context.Context, op Operation, members ...MemberID) (Report, error) {
-	c, err := a.bulk(op, members)
-	if err != nil {
-		return Report{}, named("Admin.Apply", err)
-	}
-	return a.s.do(ctx, "Admin.Apply", a.actor, c)
+	return a.s.do(ctx, "Admin.Apply", a.actor, Bulk{Org: a.org, Operation: op, Members: members})
 }
 
 // Do does an operation to one person. Unlike [Admin.Apply] it returns an error if the person was
@@ -62,18 +58,7 @@ func (a Admin) Do(ctx context.Context, op Operation, member MemberID) error {
 
 // Preview tells what [Admin.Apply] would report now, and does nothing.
 func (a Admin) Preview(ctx context.Context, op Operation, members ...MemberID) (Report, error) {
-	c, err := a.bulk(op, members)
-	if err != nil {
-		return Report{}, named("Admin.Preview", err)
-	}
-	return a.s.preview(ctx, "Admin.Preview", a.actor, c)
-}
-
-func (a Admin) bulk(op Operation, members []MemberID) (Command, error) {
-	if op == nil {
-		return nil, invalid(FieldError{Field: "operation", Reason: ReasonRequired, Message: "an operation is required"})
-	}
-	return Bulk{Org: a.org, Operation: op, Members: members}, nil
+	return a.s.preview(ctx, "Admin.Preview", a.actor, Bulk{Org: a.org, Operation: op, Members: members})
 }
 
 // CreateStack makes a stack that the actor owns. ErrLimit: the plan has no room.

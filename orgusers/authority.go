@@ -63,6 +63,9 @@ func (d *draft) byOwner() *Error {
 // byOperator: the vendor's support, through the Operator door, which the host guards.
 func (d *draft) byOperator() *Error {
 	d.role = actsAsOperator
+	if d.org.was == nil && d.action != ActionCreateOrganization {
+		return notFound() // no organization is named
+	}
 	return nil
 }
 

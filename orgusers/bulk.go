@@ -58,6 +58,9 @@ func (b Bulk) selected() []MemberID {
 }
 
 func (b Bulk) validate(p *Policy) []FieldError {
+	if missing(b.Operation) {
+		return []FieldError{{Field: "operation", Reason: ReasonRequired, Message: "an operation is required"}}
+	}
 	bad := b.Operation.validate()
 	switch n := len(b.selected()); {
 	case n == 0:
@@ -70,7 +73,9 @@ func (b Bulk) validate(p *Policy) []FieldError {
 
 func (b Bulk) query(a Actor) ViewQuery {
 	q := ViewQuery{Org: b.Org, Members: b.selected(), Joined: []UserID{a.User}}
-	b.Operation.needs(&q)
+	if !missing(b.Operation) {
+		b.Operation.needs(&q)
+	}
 	return q
 }
 

@@ -16,7 +16,13 @@ type csvWriter struct {
 	err error
 }
 
-func newCSVWriter(w io.Writer) *csvWriter { return &csvWriter{w: bufio.NewWriterSize(w, 32<<10)} }
+func newCSVWriter(w io.Writer) *csvWriter {
+	c := &csvWriter{w: bufio.NewWriterSize(w, 32<<10)}
+	if missing(w) {
+		c.err = invalid(FieldError{Field: "writer", Reason: ReasonRequired, Message: "is required"})
+	}
+	return c
+}
 
 func (c *csvWriter) raw(s string) {
 	if c.err == nil {

@@ -1,5 +1,7 @@
 package orgusers
 
+import "reflect"
+
 // Command is one thing to decide: a [Bulk], an [Invite], a [CreateStack] and so on. The set is
 // closed, because every command states here, in one place each, what is wrong with its input, what
 // it must look at, who may give it, and what it does; [Decide] runs all four in that order, so no
@@ -19,6 +21,9 @@ type Command interface {
 
 // Query returns what a command needs to look at, for callers of [Decide].
 func Query(a Actor, c Command) ViewQuery {
+	if missing(c) {
+		return ViewQuery{} // Decide says so
+	}
 	q := c.query(a)
 	if q.Org != "" {
 		q.Request = a.Request
@@ -37,12 +42,18 @@ func Decide(v View, a Actor, c Command, p Policy, e Env) (Changes, Report, error
 	if bad := p.fill(); bad != nil {
 		return Changes{}, Report{}, invalid(bad...)
 	}
+	if missing(c) || e.NewID == nil {
+		return Changes{}, Report{}, invalid(FieldError{Field: "command", Reason: ReasonRequired, Message: "a command and an Env are required"})
+	}
 	a, err := a.clean()
 	if err != nil {
 		return Changes{}, Report{}, err
 	}
 	if bad := c.validate(&p); bad != nil {
 		return Changes{}, Report{}, invalid(bad...)
+	}
+	if c.query(a).Org != v.Org.ID { // authorized in one organization, acting in another (S-047)
+		return Changes{}, Report{}, notFound()
 	}
 	d := newDraft(&v, a, c.Action(), &p, e)
 	if err := d.run(c); err != nil {
@@ -53,6 +64,12 @@ func Decide(v View, a Actor, c Command, p Policy, e Env) (Changes, Report, error
 		return Changes{}, d.report, nil
 	}
 	return changes, d.report, nil
+}
+
+// missing reports whether an interface holds nothing to ask: nil, or a nil pointer (S-236).
+func missing(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // run decides a validated command on the draft.

@@ -24,16 +24,19 @@ func (a Admin) ExportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 }
 
 func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) error {
+	out := newCSVWriter(w)
+	if out.err != nil {
+		return out.err
+	}
 	d, err := a.enter(ctx, ActionExport, ViewQuery{}, (*draft).byAdministrator)
 	if err != nil {
 		return err
 	}
 	org := d.org.was
 	d.record(note{object: fmt.Sprintf("members=%d", org.Tally.Seats())})
-	if err := stored(a.s.commit(ctx, d, nil)); err != nil {
+	if err := stored(a.s.beside(ctx, d, nil)); err != nil {
 		return err
 	}
-	out := newCSVWriter(w)
 	if o.BOM {
 		out.raw("\ufeff")
 	}

@@ -143,7 +143,7 @@ func (c *Invite) spend(d *draft, mailed map[string]int64) error {
 	n := int64(0)
 	for box, mails := range mailed {
 		n += mails
-		d.counted = append(d.counted, Counter{Key: box, Add: mails, ExpiresAt: c.quotas.today.Add(day)})
+		d.counted = append(d.counted, Counter{Key: box, Add: mails, ExpiresAt: c.quotas.today.Add(day), Most: max(int64(d.policy.InvitesPerMailboxDay), 0)})
 	}
 	if n == 0 {
 		return nil

@@ -61,7 +61,10 @@ func (o Operator) do(ctx context.Context, op string, c Command) error {
 
 // Organization returns one organization.
 func (o Operator) Organization(ctx context.Context, org OrgID) (Organization, error) {
-	v, err := o.s.store.View(ctx, ViewQuery{Org: org})
+	if org == "" {
+		return Organization{}, named("Operator.Organization", notFound())
+	}
+	v, err := o.s.view(ctx, ViewQuery{Org: org})
 	return v.Org, named("Operator.Organization", stored(err))
 }
 

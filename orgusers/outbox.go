@@ -184,7 +184,7 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 	default:
 		q.Org, q.Users = "", []UserID{e.User}
 	}
-	v, err := s.store.View(ctx, q)
+	v, err := s.view(ctx, q)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

@@ -142,6 +142,9 @@ func (*answerOwnership) authorize(d *draft) *Error { return d.byLink() }
 
 // offer checks the state behind the link: the newest offer, in time, by who still is the owner.
 func (c *answerOwnership) offer(d *draft) *Error {
+	if d.org.now == nil {
+		return expired(ReasonLinkMalformed)
+	}
 	t := &d.org.now.Transfer
 	switch {
 	case !t.Pending(), t.Link != c.link.Operation, t.To.Key != c.recipient:

@@ -19,7 +19,7 @@ func (a Admin) enter(ctx context.Context, action Action, q ViewQuery, authority 
 		return nil, err
 	}
 	q.Org, q.Joined = a.org, append(q.Joined, actor.User)
-	v, err := a.s.store.View(ctx, q)
+	v, err := a.s.view(ctx, q)
 	if err != nil {
 		return nil, stored(err)
 	}

@@ -1,13 +1,16 @@
 package orgusers_test
 
 import (
+	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/orgusers/go-orgusers/internal/world"
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
@@ -595,4 +598,106 @@ func TestRules_Trail(t *testing.T) {
 		require.Equal(t, rep.Operation, e.Operation)
 		require.False(t, e.Chained, "sealing is the shell's")
 	}
+}
+
+// TestRules_OwnName: a person's own name, on the rosters of all organizations (R7, S-077).
+func TestRules_OwnName(t *testing.T) {
+	t.Parallel()
+	ctx := world.Ctx()
+	x := newMatrixWorld(t, false)
+	sven := x.acme.actor("sven")
+	before := x.dump()
+	for _, bad := range []orgusers.Name{{}, {Last: "Only"}, {First: "a\nb"}, {First: strings.Repeat("x", 101)}, {First: "a", Last: "\u202e"}} {
+		err := x.Svc.Account(sven).Rename(ctx, bad)
+		require.ErrorIs(t, err, orgusers.ErrInvalid, "%q", bad)
+	}
+	require.NoError(t, x.Svc.Account(sven).Rename(ctx, x.acme.user("sven").Name))
+	require.Equal(t, before, x.dump(), "the same name is no change")
+
+	require.NoError(t, x.Svc.Account(sven).Rename(ctx, orgusers.Name{First: " Sven-Åke ", Last: "New"}))
+	want := orgusers.Name{First: "Sven-Åke", Last: "New"}
+	after := x.dump()
+	for _, o := range []*office{x.acme, x.bolt} {
+		d := after.of(t, o.org.ID)
+		i := slices.IndexFunc(d.Members, func(m orgusers.Member) bool { return m.ID == o.member("sven").ID })
+		require.Equal(t, want, d.Members[i].Name)
+		require.Equal(t, before.of(t, o.org.ID).Org, d.Org, "no organization's version is raised, so nobody is held up")
+	}
+	require.Len(t, after.Account, 1, "recorded in the account's own trail, which no organization reads (S-167)")
+	require.Equal(t, []any{"name=sven Person", "name=Sven-Åke New", x.acme.user("sven").ID}, []any{after.Account[0].Before, after.Account[0].After, after.Account[0].User})
+}
+
+// TestRules_Resets: what using a mailed reset link does (R7.2, R7.3, Q14, Q15, Q16, S-099, S-100).
+func TestRules_Resets(t *testing.T) {
+	t.Parallel()
+	ctx := world.Ctx()
+	mark := func(x *matrixWorld) orgusers.User {
+		u := x.person(x.dump(), x.acme.member("mark").ID).account
+		return *u
+	}
+	notice := func(t *testing.T, x *matrixWorld, kind orgusers.MailKind) {
+		t.Helper()
+		x.Dispatch()
+		mail, ok := x.Inbox.Last("mark@acme.example")
+		require.True(t, ok)
+		require.Equal(t, []any{kind, ""}, []any{mail.Kind, mail.Link}, "S-106 the person is told, without a link")
+	}
+	t.Run("R7.2 R7.3 a password", func(t *testing.T) {
+		t.Parallel()
+		x := newMatrixWorld(t, false)
+		token, mfa := x.token(orgusers.MailPasswordReset), x.token(orgusers.MailMFAReset)
+		before := mark(x)
+		err := x.Visitor().ResetPassword(ctx, token, "short")
+		require.ErrorIs(t, err, orgusers.ErrInvalid)
+		require.Equal(t, before, mark(x), "S-105 a password that is refused changes nothing")
+		require.NoError(t, x.Visitor().ResetPassword(ctx, token, "another "+world.Password))
+		now := mark(x)
+		require.NotEqual(t, before.Password, now.Password)
+		want := before
+		want.Password, want.Version = now.Password, before.Version+1
+		want.Verified, want.ResetRequired = true, false
+		want.ResetLink, want.ResetExpires, want.MFAResetLink, want.LockedUntil = "", time.Time{}, "", time.Time{}
+		want.SessionsValidFrom = x.Clock.Now()
+		require.Equal(t, want, now, "and the second factor stays in force (S-100)")
+		notice(t, x, orgusers.MailPasswordChanged)
+		require.ErrorIs(t, x.Visitor().ResetPassword(ctx, token, "a third "+world.Password), orgusers.ErrExpired, "S-089 once")
+		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, mfa, "another "+world.Password), orgusers.ErrExpired, "S-090 other links are void")
+	})
+	t.Run("R7.2 proves an account that nobody had proved", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t, "olivia owner", "mark member unproved")
+		u := o.user("mark")
+		u.ResetLink, u.ResetExpires, u.Password = officeID[orgusers.OperationID]("reset"), o.now.Add(time.Hour), ""
+		x := o.open()
+		require.NoError(t, x.Visitor().ResetPassword(ctx, x.token(orgusers.MailPasswordReset), world.Password))
+		require.True(t, mark(x).Verified)
+	})
+	t.Run("Q15 Q16 R7.3 a second factor", func(t *testing.T) {
+		t.Parallel()
+		x := newMatrixWorld(t, false)
+		token := x.token(orgusers.MailMFAReset)
+		before := mark(x)
+		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, token, "not "+world.Password), orgusers.ErrInvalid)
+		require.Equal(t, before, mark(x), "S-125 the link alone does nothing")
+		require.NoError(t, x.Visitor().ResetMFA(ctx, token, world.Password))
+		want := before
+		want.MFA, want.MFAResetLink, want.MFAResetExpire = orgusers.MFA{}, "", time.Time{}
+		want.SessionsValidFrom, want.Version = x.Clock.Now(), before.Version+1
+		require.Equal(t, want, mark(x), "recovery codes go too, sessions end, the password stays")
+		require.False(t, x.person(x.dump(), x.acme.member("mark").ID).row.MFA, "rosters show it")
+		notice(t, x, orgusers.MailMFARemoved)
+		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, token, world.Password), orgusers.ErrExpired, "once")
+	})
+	t.Run("Q14 S-008 expiry to the microsecond", func(t *testing.T) {
+		t.Parallel()
+		for late, ok := range map[time.Duration]bool{-time.Microsecond: true, 0: false, time.Microsecond: false} {
+			x := newMatrixWorld(t, false)
+			password, mfa := x.token(orgusers.MailPasswordReset), x.token(orgusers.MailMFAReset)
+			x.Clock.Tick(x.acme.user("mark").ResetExpires.Add(late).Sub(x.Clock.Now()))
+			err := x.Visitor().ResetMFA(ctx, mfa, world.Password)
+			require.Equal(t, ok, err == nil, "%v", err)
+			err = x.Visitor().ResetPassword(ctx, password, "short")
+			require.Equal(t, ok, !errors.Is(err, orgusers.ErrExpired), "%v", err)
+		}
+	})
 }

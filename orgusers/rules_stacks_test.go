@@ -60,6 +60,18 @@ func TestRules_SetStacks(t *testing.T) {
 			}
 		})
 	}
+	t.Run("R10.4 the trail says what they had and have", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t)
+		a, b := orgusers.StackID("a"), orgusers.StackID("b")
+		o.stacks = []orgusers.Stack{{ID: a, Org: o.org.ID, Name: "a"}, {ID: b, Org: o.org.ID, Name: "b"}}
+		o.org.Tally = o.recount()
+		o.grant("mark", a, cm, dev)
+		o.grant("mark", b, dev)
+		c, _, _ := o.decideBulk("adam", orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: a, Roles: []orgusers.RoleID{dev}}}}, "mark", "mia")
+		require.Equal(t, []string{"a:content_manager,developer b:developer", "a:developer b:developer"}, []string{c.Audit[0].Before, c.Audit[0].After})
+		require.Equal(t, []string{"", "a:developer"}, []string{c.Audit[1].Before, c.Audit[1].After})
+	})
 	t.Run("R6 unknown stacks and roles reject the call", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)

@@ -174,10 +174,14 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, dry bool) (R
 			}
 			return Report{}, err
 		}
-		if dry || d.report.Replayed {
+		if d.report.Replayed {
 			return d.report, nil
 		}
-		err = s.commit(ctx, d, request)
+		if dry {
+			err = s.held(ctx, d)
+		} else {
+			err = s.commit(ctx, d, request)
+		}
 		switch {
 		case err == nil:
 			return d.report, nil
@@ -192,7 +196,7 @@ func (s *Service) carryOut(ctx context.Context, a Actor, c Command, dry bool) (R
 
 // try views and decides once. A refusal is recorded here.
 func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, request *Request, dry bool) (*draft, error) {
-	v, err := s.store.View(ctx, q)
+	v, err := s.view(ctx, q)
 	if err != nil {
 		return nil, stored(err)
 	}
@@ -215,6 +219,9 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 		}
 	}
 	if err := d.run(c); err != nil {
+		if torn := s.held(ctx, d); torn != nil {
+			return nil, torn
+		}
 		return nil, s.refused(ctx, d, err)
 	}
 	return d, nil
@@ -251,11 +258,10 @@ func (s *Service) commit(ctx context.Context, d *draft, request *Request) error 
 		request.At = d.env.Now
 	}
 	if !wrote {
-		if len(d.audit) == 0 && request == nil {
-			return nil
+		if err := s.held(ctx, d); err != nil {
+			return err
 		}
-		s.keys.note(d.seq(), d.audit)
-		return s.store.Record(ctx, d.audit, request)
+		return s.beside(ctx, d, request)
 	}
 	if changes.Org != nil {
 		s.keys.chain(changes.Org, changes.Audit)
@@ -264,6 +270,15 @@ func (s *Service) commit(ctx context.Context, d *draft, request *Request) error 
 	}
 	changes.Request = request
 	return s.store.Commit(ctx, changes)
+}
+
+// beside records a draft's entries beside the chain, and the answer to a request id.
+func (s *Service) beside(ctx context.Context, d *draft, request *Request) error {
+	if len(d.audit) == 0 && request == nil {
+		return nil
+	}
+	s.keys.note(d.seq(), d.audit)
+	return s.store.Record(ctx, d.audit, request)
 }
 
 func (d *draft) seq() int64 {
@@ -288,10 +303,9 @@ func (s *Service) refused(ctx context.Context, d *draft, err error) error {
 	}
 	d.audit = nil
 	d.record(note{result: Refused, reason: e.Reason, object: e.Kind.Error()})
-	s.keys.note(d.seq(), d.audit)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if rerr := s.store.Record(ctx, d.audit, nil); rerr != nil {
+	if rerr := s.beside(ctx, d, nil); rerr != nil {
 		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", string(d.action), "org", string(d.org.was.ID), "err", rerr)
 		e.Err = errors.Join(e.Err, rerr)
 	}

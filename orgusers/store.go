@@ -220,6 +220,9 @@ type Counter struct {
 	Key       string // up to 128 visible ASCII characters; names its time window, so it never needs a reset
 	Add       int64
 	ExpiresAt time.Time // when it may be forgotten
+	// Most bounds a counter of [Changes]: a commit that would bring it above is ErrConflict, since
+	// somebody else has raised it after the view. 0: no bound. Bump takes no notice of it.
+	Most int64
 }
 
 // ClaimQuery asks for work.

@@ -156,7 +156,7 @@ func (a Admin) Verify(ctx context.Context) (Verification, error) {
 }
 
 func (s *Service) verify(ctx context.Context, org OrgID) (Verification, error) {
-	view, err := s.store.View(ctx, ViewQuery{Org: org})
+	view, err := s.view(ctx, ViewQuery{Org: org})
 	if err != nil {
 		return Verification{}, stored(err)
 	}
@@ -195,7 +195,7 @@ func (s *Service) verify(ctx context.Context, org OrgID) (Verification, error) {
 	case sealed != head:
 		v.Broken = "the last seal is not the one the organization keeps"
 	case v.Entries > length: // appended meanwhile, so by now the organization counts them too
-		if view, err = s.store.View(ctx, ViewQuery{Org: org}); err != nil {
+		if view, err = s.view(ctx, ViewQuery{Org: org}); err != nil {
 			return v, stored(err)
 		}
 		if view.Org.AuditSeq < v.Entries {

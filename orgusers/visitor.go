@@ -125,7 +125,7 @@ func (v Visitor) answerOwnership(ctx context.Context, op, token string, c *answe
 	if err != nil {
 		return named(op, err)
 	}
-	view, err := v.s.store.View(ctx, ViewQuery{Org: l.Org})
+	view, err := v.s.view(ctx, ViewQuery{Org: l.Org})
 	if err != nil {
 		return named(op, stored(err))
 	}
@@ -198,7 +198,7 @@ func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 
 // look reads the account that a link is about.
 func (v Visitor) look(ctx context.Context, l link) (*draft, error) {
-	view, err := v.s.store.View(ctx, ViewQuery{Users: []UserID{UserID(l.Subject)}})
+	view, err := v.s.view(ctx, ViewQuery{Users: []UserID{UserID(l.Subject)}})
 	if err != nil {
 		return nil, stored(err)
 	}

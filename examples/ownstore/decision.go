@@ -105,7 +105,11 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 		for _, p := range c.Profiles {
 			s.rows(p.User, func(m *orgusers.Member) { m.Name, m.MFA = p.Name, p.MFA })
 		}
-		s.count(c.Counters)
+		for i, total := range s.count(c.Counters) {
+			if most := c.Counters[i].Most; most > 0 && total > most {
+				return orgusers.ErrConflict
+			}
+		}
 		return s.record(c.Audit, c.Request)
 	})
 }

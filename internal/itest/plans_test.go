@@ -228,7 +228,7 @@ func TestP3_Bulk(t *testing.T) {
 	}
 }
 
-// P3: an invitation costs the same statements for 2 people and for 500, and twice as many for 1,000.
+// P3: an invitation costs the same statements for 2 people and for 1,000, and twice as many for 2,000.
 func TestP3_Invitations(t *testing.T) {
 	t.Parallel()
 	s, control, _ := counted(t, sqliteDatabase(t))
@@ -256,8 +256,8 @@ func TestP3_Invitations(t *testing.T) {
 	}
 	const once = 2 // the organization and its guard
 	require.Len(t, invite(2), once+1+4)
-	require.Len(t, invite(500), once+1+4)
-	require.Len(t, invite(1000), once+2*(1+4))
+	require.Len(t, invite(1000), once+1+4)
+	require.Len(t, invite(2000), once+2*(1+4))
 }
 
 // Every part of a view that is not asked for costs nothing.

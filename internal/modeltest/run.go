@@ -43,9 +43,10 @@ func unlessGiven(t *testing.T, name, env, value string) {
 	if given {
 		return
 	}
-	before := flag.Lookup(name).Value.String()
-	require.NoError(t, flag.Set(name, value))
-	t.Cleanup(func() { _ = flag.Set(name, before) })
+	v := flag.Lookup(name).Value // set behind the flag set's back: flag.Set would make it a given one for -count=2
+	before := v.String()
+	require.NoError(t, v.Set(value))
+	t.Cleanup(func() { _ = v.Set(before) })
 }
 
 // run is one run: a fresh model, fresh stores, and what connects them.

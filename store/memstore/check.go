@@ -33,6 +33,9 @@ func (s *Store) check(c *orgusers.Changes) error {
 	if err := s.checkRecord(c.Audit, c.Request); err != nil {
 		return err
 	}
+	if !s.counters.room(c.Counters) {
+		return conflict("a counter has reached its bound")
+	}
 	return s.outbox.check(c.Effects)
 }
 

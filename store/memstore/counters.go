@@ -44,6 +44,22 @@ func (c *counters) add(add []orgusers.Counter) []int64 {
 	return values
 }
 
+// room reports whether the counters may be raised so far.
+func (c *counters) room(add []orgusers.Counter) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range add {
+		value := a.Add
+		if n := c.byKey[a.Key]; n != nil {
+			value += n.value
+		}
+		if a.Most > 0 && value > a.Most {
+			return false
+		}
+	}
+	return true
+}
+
 // read returns the values of counters; nil if none is asked for.
 func (c *counters) read(keys []string) map[string]int64 {
 	if len(keys) == 0 {

@@ -1,9 +1,12 @@
 package sqlstore
 
+import "cmp"
+
 // assignments collect what a multi-row UPDATE sets: for each column, which rows get which value.
 // Rows that share a value share a term, so that a bulk that gives everybody the same is as short as
 // an UPDATE of one row.
 type assignments struct {
+	key     string // the column of the ids; empty: id
 	columns []*assignment
 }
 
@@ -50,7 +53,7 @@ func (a *assignments) write(t *text, n int) {
 		}
 		t.add(", " + c.column + " = CASE")
 		for i, v := range c.values {
-			t.add(" WHEN id IN ")
+			t.add(" WHEN " + cmp.Or(a.key, "id") + " IN ")
 			list(t, c.ids[i])
 			t.add(" THEN ?", v)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // Commit implements [orgusers.Store]. It costs one statement for each kind of record changed, per
-// 500 rows, and one for each profile.
+// 1,024 rows.
 //
 // The first statement is a write guarded by a version, so that two commits that could disturb each
 // other meet there, on any database and under any isolation level. Accounts come next, in the order
@@ -51,7 +51,7 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 
 			func() error { return w.insertAudit(ctx, c.Audit) },
 			func() error { return w.insertEffects(ctx, c.Effects) },
-			func() error { return w.addCounters(ctx, c.Counters) }, // last, because organizations share them
+			func() error { return w.countCommit(ctx, c.Counters) }, // last, because organizations share them
 		} {
 			if err := step(); err != nil {
 				return err

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -51,6 +52,33 @@ func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter) 
 		}
 		if _, err := w.exec(ctx, &t); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// countCommit adds to the counters of a commit and looks whether one has passed its bound. The rows
+// are locked by then, so nobody else can raise them before this commit ends.
+func (w *session) countCommit(ctx context.Context, counters []orgusers.Counter) error {
+	if err := w.addCounters(ctx, counters); err != nil {
+		return err
+	}
+	var bounded []string
+	for _, c := range counters {
+		if c.Most > 0 {
+			bounded = append(bounded, c.Key)
+		}
+	}
+	if len(bounded) == 0 {
+		return nil
+	}
+	var v orgusers.View
+	if err := w.readCatalog(ctx, "", catalogQuery{counters: bounded}, &v); err != nil {
+		return err
+	}
+	for _, c := range counters {
+		if c.Most > 0 && v.Counters[c.Key] > c.Most {
+			return fmt.Errorf("%w: a counter has reached its bound", orgusers.ErrConflict)
 		}
 	}
 	return nil

@@ -14,10 +14,6 @@ const (
 	insertMembers = `INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso,
  invited_by, invited_by_email, invited_at, message, link, expires_at, sent_at, sends, joined_at,
  first_name, last_name, name_key, mfa, last_login, revision)`
-
-	// copyProfile brings what rosters copy from an account to all of its rows.
-	copyProfile = `UPDATE orgusers_members SET revision = revision + 1, first_name = ?, last_name = ?, name_key = ?, mfa = ?
- WHERE user_id = ?`
 )
 
 // memberRow takes a row of memberColumns.
@@ -157,13 +153,30 @@ func (w *session) deleteMembers(ctx context.Context, org orgusers.OrgID, ids []o
 	return nil
 }
 
+// copyProfiles brings what rosters copy from accounts to all of their rows.
 func (w *session) copyProfiles(ctx context.Context, profiles []orgusers.Profile) error {
-	for _, p := range profiles {
-		if p.User == "" {
-			continue // it would find every pending row
+	for i := range parts(len(profiles)) {
+		set := assignments{key: "user_id"}
+		var users []orgusers.UserID
+		for _, p := range part(profiles, i) {
+			if p.User == "" {
+				continue // it would find every pending row
+			}
+			id := string(p.User)
+			users = append(users, p.User)
+			set.text("first_name", id, p.Name.First)
+			set.text("last_name", id, p.Name.Last)
+			set.text("name_key", id, p.Name.SortKey())
+			set.int("mfa", id, flag(p.MFA))
+		}
+		if len(users) == 0 {
+			continue
 		}
 		var t text
-		t.add(copyProfile, p.Name.First, p.Name.Last, p.Name.SortKey(), flag(p.MFA), string(p.User))
+		t.add(`UPDATE orgusers_members SET revision = revision + 1`)
+		set.write(&t, len(users))
+		t.add(` WHERE user_id IN `)
+		list(&t, users)
 		if _, err := w.exec(ctx, &t); err != nil {
 			return err
 		}

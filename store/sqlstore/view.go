@@ -36,7 +36,7 @@ const (
 )
 
 // View implements [orgusers.Store]. It costs one statement for each kind of record asked for, per
-// 500 ids: the organization with the request, the members with their accounts, their grants, stacks
+// 1,024 ids: the organization with the request, the members with their accounts, their grants, stacks
 // with roles and counters, further accounts.
 func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
 	w, err := s.alone(ctx)

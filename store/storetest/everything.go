@@ -45,7 +45,7 @@ func (w *world) everything(k cast) orgusers.Changes {
 		DeleteRoles:  []orgusers.RoleID{extra.ID},
 		Audit:        []orgusers.AuditEntry{w.newEntry(k.org, 1, true), w.newEntry(k.org, 2, true)},
 		Effects:      []orgusers.Effect{w.newEffect(k.org, moment(10)), w.newEffect(k.org, moment(11))},
-		Counters:     []orgusers.Counter{{Key: dumpedCounters()[0], Add: 2, ExpiresAt: moment(100)}, {Key: dumpedCounters()[1], Add: 3, ExpiresAt: moment(100)}},
+		Counters:     []orgusers.Counter{{Key: dumpedCounters()[0], Add: 2, ExpiresAt: moment(100)}, {Key: dumpedCounters()[1], Add: 3, ExpiresAt: moment(100), Most: 43}},
 		Request:      &orgusers.Request{Org: k.org, ID: "everything", Digest: "d", Report: []byte("{}"), At: moment(10)},
 	}
 }

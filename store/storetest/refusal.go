@@ -69,6 +69,11 @@ func spoilers() []spoiler {
 		{"NewMemberAddressTaken", func(_ *world, k cast, c *orgusers.Changes) { c.NewMembers[1].Address = k.owner.Address }},
 		{"NewMemberAddressTwice", func(_ *world, _ cast, c *orgusers.Changes) { c.NewMembers[1].Address = c.NewMembers[0].Address }},
 
+		{"CounterAboveItsBound", func(w *world, _ cast, c *orgusers.Changes) {
+			w.bump(orgusers.Counter{Key: c.Counters[1].Key, Add: 4, ExpiresAt: moment(100)})
+			c.Counters[1].Most = 4 + c.Counters[1].Add - 1
+		}},
+
 		{"NewStackIDTaken", func(_ *world, k cast, c *orgusers.Changes) { c.NewStacks[1].ID = k.web.ID }},
 		{"NewStackNameTaken", func(_ *world, k cast, c *orgusers.Changes) { c.NewStacks[1].Name = k.web.Name }},
 		{"NewStackNameTwice", func(_ *world, _ cast, c *orgusers.Changes) { c.NewStacks[1].Name = c.NewStacks[0].Name }},

@@ -1,0 +1,221 @@
+package itest
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/internal/itest/faultdriver"
+	"github.com/orgusers/go-orgusers/internal/suite"
+	"github.com/orgusers/go-orgusers/internal/world"
+	"github.com/orgusers/go-orgusers/orgusers"
+	"github.com/orgusers/go-orgusers/store/sqlstore"
+)
+
+// countedWorld is a world on SQLite whose statements are counted.
+func countedWorld(t *testing.T) (*world.World, *faultdriver.Control) {
+	t.Helper()
+	db, control := faultdriver.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?"+sqliteOptions)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	store, err := sqlstore.New(db, sqlstore.SQLite())
+	require.NoError(t, err)
+	require.NoError(t, store.Migrate(t.Context()))
+	return world.New(t, store, func(c *orgusers.Config) {
+		c.Policy.MaxSelected = 1000
+		c.Policy.InvitesPerActorHour, c.Policy.InvitesPerOrgDay, c.Policy.InvitesPerMailboxDay = -1, -1, -1
+	}), control
+}
+
+// cost is what a call took.
+type cost struct{ reads, writes int }
+
+func costOf(control *faultdriver.Control, call func()) cost {
+	control.Reset()
+	call()
+	var c cost
+	for _, s := range control.Statements() {
+		if strings.HasPrefix(strings.TrimSpace(s), "SELECT") {
+			c.reads++
+		} else {
+			c.writes++
+		}
+	}
+	return c
+}
+
+// crowd puts n people on a roster who give every operation something to do: with a second factor,
+// locked, with a role on each of two stacks; every seventh owns a stack of his own, and every fifth
+// belongs to a second organization.
+func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers.StackID, n int, status orgusers.Status, tag string) []orgusers.MemberID {
+	t.Helper()
+	people := make([]suite.Person, n)
+	for i := range people {
+		people[i] = suite.Person{
+			Email: fmt.Sprintf("%s%d@crowd.example", tag, i), Status: status,
+			Grants: []orgusers.Grant{{Stack: stacks[0], Role: orgusers.RoleDeveloper}, {Stack: stacks[1], Role: orgusers.RoleContentManager}},
+			Change: func(u *orgusers.User) {
+				u.MFA = orgusers.MFA{Secret: "sealed", EnrolledAt: w.Clock.Now()}
+				u.LockedUntil = w.Clock.Now().Add(1000 * time.Hour)
+			},
+		}
+	}
+	rows := suite.Add(t, w, org.ID, people...)
+	ids := make([]orgusers.MemberID, n)
+	v, err := w.Store.View(world.Ctx(), orgusers.ViewQuery{Org: org.ID})
+	require.NoError(t, err)
+	c := orgusers.Changes{Org: &v.Org}
+	var shared []suite.Person
+	for i, m := range rows {
+		ids[i] = m.ID
+		if m.User == "" {
+			continue
+		}
+		if i%7 == 0 {
+			c.NewStacks = append(c.NewStacks, orgusers.Stack{ID: orgusers.StackID(fmt.Sprintf("stack-%s-%d", tag, i)), Org: org.ID, Name: fmt.Sprint(tag, i), Owner: m.User, CreatedAt: w.Clock.Now()})
+			c.Org.Tally.Stacks++
+		}
+		if i%5 == 0 && other.ID != "" {
+			shared = append(shared, suite.Person{Email: people[i].Email})
+		}
+	}
+	require.NoError(t, w.Store.Commit(world.Ctx(), c))
+	if len(shared) > 0 {
+		suite.Add(t, w, other.ID, shared...)
+	}
+	return ids
+}
+
+// TestP3_BulkStatements: bar P3. A bulk of 1, 10, 100 and 500 people costs the same statements, at
+// most 4 reads and 8 writes, a request id included; with people of several organizations, stack
+// owners and stack roles among them. BEGIN and COMMIT are not statements.
+func TestP3_BulkStatements(t *testing.T) {
+	t.Parallel()
+	w, control := countedWorld(t)
+	org, other := suite.NewOrg(t, w, "acme", "owner@acme.example"), suite.NewOrg(t, w, "other", "owner@other.example")
+	var stacks []orgusers.StackID
+	for _, name := range []string{"Website", "App"} {
+		id, err := org.Admin().CreateStack(world.Ctx(), name)
+		require.NoError(t, err)
+		stacks = append(stacks, id)
+	}
+	for _, c := range []struct {
+		op     orgusers.Operation
+		status orgusers.Status
+		before orgusers.Operation // done to the people first
+		alone  bool               // only people who belong to one organization
+	}{
+		{op: orgusers.Remove{}},
+		{op: orgusers.SetRole{Role: orgusers.RoleAdmin}},
+		{op: orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: stacks[0], Roles: []orgusers.RoleID{orgusers.RoleContentManager}}, {Stack: stacks[1]}}}},
+		{op: orgusers.Deactivate{}},
+		{op: orgusers.Reactivate{}, before: orgusers.Deactivate{}},
+		{op: orgusers.Delete{}},
+		{op: orgusers.Rename{Name: orgusers.Name{First: "New"}}},
+		{op: orgusers.ForcePasswordReset{}},
+		{op: orgusers.ResetMFA{}},
+		{op: orgusers.EndSessions{}},
+		{op: orgusers.ResendInvitation{}, status: orgusers.StatusPending},
+		{op: orgusers.Unlock{}, alone: true},
+	} {
+		t.Run(string(c.op.Action()), func(t *testing.T) {
+			var first cost
+			for _, n := range []int{1, 10, 100, 500} {
+				elsewhere := other
+				if c.alone || n == 1 {
+					elsewhere = world.Org{}
+				}
+				ids := crowd(t, w, org, elsewhere, stacks, n, c.status, fmt.Sprintf("%s-%d-", strings.ReplaceAll(string(c.op.Action()), ".", "-"), n))
+				if c.before != nil {
+					_, err := org.Admin().Apply(world.Ctx(), c.before, ids...)
+					require.NoError(t, err)
+				}
+				w.Clock.Tick(time.Hour)
+				actor := org.Owner
+				actor.SignedInAt = w.Clock.Now()
+				actor.Request = fmt.Sprintf("%s/%d", c.op.Action(), n)
+				var rep orgusers.Report
+				var err error
+				got := costOf(control, func() { rep, err = w.Svc.Admin(actor, org.ID).Apply(world.Ctx(), c.op, ids...) })
+				require.NoError(t, err)
+				require.Positive(t, rep.Count(orgusers.Applied), &rep)
+				if n == 1 {
+					require.NoError(t, rep.Err())
+					first = got
+					t.Logf("%s: %d reads, %d writes", c.op.Action(), got.reads, got.writes)
+				}
+				require.LessOrEqual(t, got.reads, 4)
+				require.LessOrEqual(t, got.writes, 8)
+				require.Equal(t, first, got, "%d people", n)
+			}
+		})
+	}
+}
+
+// TestP3_InviteStatements: an invitation of 1,000 addresses costs at most 12 statements per 500.
+func TestP3_InviteStatements(t *testing.T) {
+	t.Parallel()
+	w, control := countedWorld(t)
+	org := suite.NewOrg(t, w, "acme", "owner@acme.example")
+	stack, err := org.Admin().CreateStack(world.Ctx(), "Website")
+	require.NoError(t, err)
+	for _, n := range []int{1, 500, 1000} {
+		var to strings.Builder
+		for i := range n {
+			fmt.Fprintf(&to, "Name %d <i%d.%d@crowd.example>\n", i, n, i)
+		}
+		actor := org.Owner
+		actor.Request = fmt.Sprintf("invite-%d", n)
+		var rep orgusers.Report
+		got := costOf(control, func() {
+			rep, err = w.Svc.Admin(actor, org.ID).Invite(world.Ctx(), orgusers.Invitation{
+				To: to.String(), Stacks: []orgusers.StackAccess{{Stack: stack, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}},
+			})
+		})
+		require.NoError(t, err)
+		require.Equal(t, n, rep.Count(orgusers.Applied))
+		t.Logf("%d addresses: %d reads, %d writes", n, got.reads, got.writes)
+		require.LessOrEqual(t, got.reads+got.writes, 12*((n+499)/500))
+	}
+}
+
+// TestP7_AccessIsOneStatement: bar P7, and what a page, an accept and a sign-in mark cost.
+func TestP7_AccessIsOneStatement(t *testing.T) { // not parallel: it counts allocations
+	w, control := countedWorld(t)
+	org := suite.NewOrg(t, w, "acme", "owner@acme.example")
+	stack, err := org.Admin().CreateStack(world.Ctx(), "Website")
+	require.NoError(t, err)
+	role, err := org.Admin().CreateRole(world.Ctx(), "Custom", "a:b", "c:d")
+	require.NoError(t, err)
+	m := suite.Add(t, w, org.ID, suite.Person{Email: "m@acme.example", Grants: []orgusers.Grant{{Stack: stack, Role: role}, {Stack: stack, Role: orgusers.RoleDeveloper}}})[0]
+	actor := w.Actor(m.User)
+	var access orgusers.Access
+	require.Equal(t, cost{reads: 1}, costOf(control, func() { access, err = w.Svc.Access(world.Ctx(), actor, org.ID) }))
+	require.NoError(t, err)
+	require.True(t, access.Can(stack, "c:d"))
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		if !access.Can(stack, "c:d") || access.Can(stack, "e:f") || access.Can("other", "c:d") {
+			panic("wrong")
+		}
+	}))
+	require.Equal(t, cost{reads: 3}, costOf(control, func() { _, err = org.Admin().Members(world.Ctx(), orgusers.List{Limit: 50}) }), "organization, actor, page")
+	require.NoError(t, err)
+	require.Equal(t, cost{writes: 2}, costOf(control, func() { err = w.Svc.SignedIn(world.Ctx(), m.User) }))
+	require.NoError(t, err)
+
+	suite.Account(t, w, "known@acme.example")
+	org.Invite("known@acme.example", orgusers.RoleMember)
+	w.Dispatch()
+	mail, ok := w.Inbox.LastLink("known@acme.example")
+	require.True(t, ok)
+	u, err := url.Parse(mail.Link)
+	require.NoError(t, err)
+	require.Equal(t, cost{reads: 2, writes: 4}, costOf(control, func() {
+		_, err = w.Visitor().AcceptInvitation(world.Ctx(), u.Query().Get("token"), orgusers.NewAccount{})
+	}))
+	require.NoError(t, err)
+}

@@ -1,0 +1,14 @@
+package suite_test
+
+import (
+	"testing"
+
+	"github.com/orgusers/go-orgusers/internal/suite"
+)
+
+func TestInvitations(t *testing.T) { t.Parallel(); suite.Invitations(t, inMemory) }
+func TestRoles(t *testing.T)       { t.Parallel(); suite.Roles(t, inMemory) }
+func TestOwnership(t *testing.T)   { t.Parallel(); suite.Ownership(t, inMemory) }
+func TestRemoval(t *testing.T)     { t.Parallel(); suite.Removal(t, inMemory) }
+func TestTenants(t *testing.T)     { t.Parallel(); suite.Tenants(t, inMemory) }
+func TestRaces(t *testing.T)       { t.Parallel(); suite.Races(t, inMemory) }

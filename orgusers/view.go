@@ -1,0 +1,47 @@
+package orgusers
+
+import (
+	"context"
+	"slices"
+)
+
+// view is the one way to the store's View. What cannot be an id is not looked up: ids come from
+// clients, and a store need not cope with NUL or a megabyte. The error is one a caller may see.
+func (s *Service) view(ctx context.Context, q ViewQuery) (View, error) {
+	if q.Org != "" && !wellFormed(q.Org) {
+		return View{}, notFound()
+	}
+	q.Members, q.Joined, q.Stacks, q.Users = plausible(q.Members), plausible(q.Joined), plausible(q.Stacks), plausible(q.Users)
+	v, err := s.store.View(ctx, q)
+	return v, stored(err)
+}
+
+// wellFormed reports whether a text could be one of our ids.
+func wellFormed[ID ~string](id ID) bool {
+	return id != "" && len(id) <= 64 && visibleASCII(string(id))
+}
+
+func plausible[ID ~string](ids []ID) []ID {
+	if !slices.ContainsFunc(ids, func(id ID) bool { return !wellFormed(id) }) {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return !wellFormed(id) })
+}
+
+// held returns ErrConflict unless the organization is still at the version that the draft was made
+// from. A store reads a view statement by statement, so that rows may be newer than the version
+// beside them. A change made on that fails at its guard; whoever is refused, or told that there is
+// nothing to do, must be so on what held at one moment, too.
+func (s *Service) held(ctx context.Context, d *draft) error {
+	if d.org.was == nil {
+		return nil
+	}
+	v, err := s.view(ctx, ViewQuery{Org: d.org.was.ID})
+	if err != nil {
+		return err
+	}
+	if v.Org.Version != d.org.was.Version {
+		return &Error{Kind: ErrConflict}
+	}
+	return nil
+}

@@ -139,7 +139,7 @@ func (c *AcceptInvitation) account(d *draft, m *Member) (*User, error) {
 	u.Verified, u.Password, u.MFA = true, c.hash, MFA{}
 	u.ResetLink, u.MFAResetLink, u.ResetRequired = "", "", false
 	if known.was != nil {
-		u.SessionsValidFrom = d.env.Now
+		d.endSessions(m.ID, u)
 	}
 	return u, nil
 }

@@ -123,7 +123,7 @@ func (a Admin) OfferOwnership(ctx context.Context, email string) error {
 	if fe != nil {
 		return named("Admin.OfferOwnership", invalid(*fe))
 	}
-	_, err := a.s.do(ctx, "Admin.OfferOwnership", a.actor, OfferOwnership{a.org, to})
+	_, err := a.s.do(ctx, "Admin.OfferOwnership", a.actor, OfferOwnership{a.org, to, a.s.now()})
 	return err
 }
 

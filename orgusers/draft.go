@@ -252,7 +252,7 @@ func (d *draft) changes() (c Changes, wrote bool) {
 	c.NewRoles, c.Roles, c.DeleteRoles = diffRows(d.roles, func(r *StackRole) RoleID { return r.ID },
 		func(a, b *StackRole) bool { return a.Name == b.Name && slices.Equal(a.Permissions, b.Permissions) })
 	c.Revoked = append(c.Revoked, d.revoked...)
-	c.Effects, c.Counters = d.effects, sortCounters(d.counted)
+	c.Effects, c.Counters = d.effects, sumCounters(d.counted)
 	c.Audit = d.audit
 
 	orgChanged := d.org.now != nil && (d.org.was == nil || !sameOrg(d.org.was, d.org.now))

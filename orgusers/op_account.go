@@ -149,6 +149,7 @@ func (ResendInvitation) judge(d *draft, t target) verdict {
 func (ResendInvitation) apply(d *draft, t target) change {
 	d.set(t.row, d.issueInvitation)
 	d.mailInvitation(t.m)
+	d.countMail(t.m.Address, 0)
 	return change{after: "invitation mailed again"}
 }
 

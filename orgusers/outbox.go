@@ -17,7 +17,14 @@ const (
 	effectTries  = 12              // then it is given up
 	firstBackoff = time.Minute
 	maxBackoff   = 6 * time.Hour
+
+	disabledPause = time.Hour // how long mails of a disabled organization wait
 )
+
+// laterError is for what is neither done nor failed.
+type laterError struct{}
+
+func (laterError) Error() string { return "the organization is disabled" }
 
 // Dispatch carries out up to n (1 to 500) effects of the outbox that are due, one after another, and
 // returns how many are settled: delivered, or void by now. Several calls may run at once, in this
@@ -96,6 +103,8 @@ func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
 	switch {
 	case err == nil:
 		return Settlement{Done: true}
+	case errors.As(err, new(laterError)):
+		return Settlement{Untried: true, DueAt: s.now().Add(disabledPause), LastError: e.LastError}
 	case ctx.Err() != nil: // the host is stopping: not the mailer's fault
 		return Settlement{Untried: true, DueAt: e.DueAt, LastError: e.LastError}
 	}
@@ -203,7 +212,10 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 	case LinkMFAReset:
 		_, void = d.mfaLink(e.link(p))
 	}
-	return void == nil && !v.Org.Disabled, nil
+	if void == nil && v.Org.Disabled {
+		return false, laterError{} // the link works again when the organization does (S-030)
+	}
+	return void == nil, nil
 }
 
 // redactedError is a mailer's error without the link's secret, in case the mailer put it there: the

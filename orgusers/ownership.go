@@ -6,9 +6,11 @@ import "time"
 // whoever reads mail there accepts. Until then nothing changes (R4.5).
 
 // OfferOwnership is the command behind [Admin.OfferOwnership]. A new offer replaces the one before.
+// It counts against the mailbox's quota, so that offering and cancelling floods nobody (S-026).
 type OfferOwnership struct {
 	Org OrgID
 	To  Address
+	now time.Time // of the day whose quota it looks at
 }
 
 // Action is [ActionOfferOwnership].
@@ -22,8 +24,10 @@ func (c OfferOwnership) validate(*Policy) []FieldError {
 }
 
 func (c OfferOwnership) query(a Actor) ViewQuery {
-	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: []AddressKey{c.To.Key}}
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: []AddressKey{c.To.Key}, Counters: []string{c.box()}}
 }
+
+func (c OfferOwnership) box() string { return newQuotas(c.Org, c.now).mailbox(c.To) }
 
 func (OfferOwnership) authorize(d *draft) *Error { return d.byOwner() }
 
@@ -45,6 +49,11 @@ func (c OfferOwnership) decide(d *draft) error {
 	if field.Reason != "" {
 		return invalid(field)
 	}
+	most := d.policy.InvitesPerMailboxDay
+	if !within(d.counters[c.box()], 1, most) {
+		return denied(ReasonResendLimit)
+	}
+	d.countMail(c.To, max(int64(most), 0))
 	before := t.To.Email
 	*t = Transfer{To: c.To, By: d.self.User, OfferedAt: d.env.Now}
 	d.mailOffer(t)
@@ -83,6 +92,7 @@ func (ResendOwnership) decide(d *draft) error {
 		return denied(v.Reason)
 	}
 	d.mailOffer(t)
+	d.countMail(t.To, 0)
 	d.record(note{email: t.To.Email})
 	return nil
 }

@@ -51,7 +51,23 @@ func (q quotas) keys(actor UserID, to []Recipient) []string {
 // within reports whether n more stay in a quota; -1 is none.
 func within(used, n int64, most int) bool { return most < 0 || used+n <= int64(most) }
 
-func sortCounters(c []Counter) []Counter {
+// countMail counts a mail with a link to an address whose counter may not have been read: what is
+// mailed again, or offered, uses up the mailbox's day too. most bounds it; 0: only counts.
+func (d *draft) countMail(a Address, most int64) {
+	q := newQuotas(d.org.now.ID, d.env.Now)
+	d.counted = append(d.counted, Counter{Key: q.mailbox(a), Add: 1, ExpiresAt: q.today.Add(day), Most: most})
+}
+
+// sumCounters sorts by key and adds up what is for the same counter.
+func sumCounters(c []Counter) []Counter {
 	slices.SortFunc(c, func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
-	return c
+	var out []Counter
+	for _, add := range c {
+		if n := len(out); n > 0 && out[n-1].Key == add.Key {
+			out[n-1].Add += add.Add
+			continue
+		}
+		out = append(out, add)
+	}
+	return out
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All that must hold before a change lands. Needs Go, a C compiler (for the race detector) and the
-# module proxy or a filled module cache. Every step runs even after one failed, so that one run
-# shows everything there is to mend. TIMEOUT is per test package.
+# module proxy or a filled module cache; setup.sh installs the database servers that tests start. Every
+# step runs even after one failed, so that one run shows everything there is to mend. TIMEOUT is per
+# test package.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -39,6 +40,7 @@ quickstart() {
   return "$code"
 }
 
+step 'setup' scripts/setup.sh
 step 'gofmt' formatted
 step 'go mod tidy' scripts/each.sh go mod tidy -diff
 step 'go mod verify' scripts/each.sh go mod verify
@@ -55,3 +57,4 @@ if ((${#failed[@]})); then
   exit 1
 fi
 printf '\nall passed, %d s\n' "$SECONDS"
+scripts/setup.sh missing | sed 's/.*/*** but NOT TESTED on &, which is not installed/'

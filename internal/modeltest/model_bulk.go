@@ -213,6 +213,7 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 	case "unlock":
 		u.lockedUntil = time.Time{}
 	case "resend":
+		m.quota[m.today(r.email)]++
 		m.mailInvitation(a, o, r)
 	}
 }

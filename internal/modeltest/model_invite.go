@@ -185,7 +185,7 @@ func (m *model) accept(l link, given name, password bool) result {
 				u = &account{id: m.number(), email: r.email}
 				m.accounts[r.key] = u
 			} else {
-				u.epoch = m.now
+				m.endSessions(u)
 			}
 			if needsName {
 				u.name = given

@@ -24,7 +24,10 @@ func (m *model) offerOwnership(a actor, o *org, email string, valid bool) result
 			return "invalid inactive"
 		case o.offer != nil && o.offer.key == key && m.tooSoon(o.offer.sentAt, o.offer.sends) != "":
 			return "denied " + m.tooSoon(o.offer.sentAt, o.offer.sends)
+		case m.quota[m.today(email)] >= m.policy.PerMailbox: // S-026
+			return "denied resend_limit"
 		}
+		m.quota[m.today(email)]++
 		o.offer = &offer{key: key, email: email, by: a.user, at: m.now} // replaces an older one (R4.5)
 		m.mailOffer(o)
 		return res.changed(1)
@@ -45,6 +48,7 @@ func (m *model) resendOwnership(a actor, o *org) result {
 		if why := m.tooSoon(o.offer.sentAt, o.offer.sends); why != "" {
 			return "denied " + why
 		}
+		m.quota[m.today(o.offer.email)]++
 		m.mailOffer(o)
 		return res.changed(1)
 	})

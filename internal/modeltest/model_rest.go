@@ -251,6 +251,9 @@ func (m *model) dispatch(down bool) (sent []effect) {
 				delete(m.sessions, e.user)
 			}
 		case m.void(e.link):
+		case e.link.op != 0 && (e.link.purpose == "invitation" || e.link.purpose == "ownership") && m.orgs[e.link.org].disabled:
+			e.due = m.now.Add(time.Hour) // works again when the organization does
+			later = append(later, e)
 		case down:
 			e.due = m.now.Add(min(time.Minute<<e.tries, 6*time.Hour))
 			e.tries++
@@ -268,9 +271,9 @@ func (m *model) void(l link) bool {
 	switch l.purpose {
 	case "invitation":
 		_, err := m.invited(l)
-		return err != "" || m.orgs[l.org].disabled
+		return err != ""
 	case "ownership":
-		return m.offered(l) != "" || m.orgs[l.org].disabled
+		return m.offered(l) != ""
 	case "password":
 		return u == nil || u.reset.op != l.op || !m.now.Before(u.reset.until)
 	case "mfa":

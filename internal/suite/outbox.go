@@ -37,6 +37,7 @@ func Outbox(t *testing.T, open Opener) {
 		"S230_RunEndsWithItsContext":          runEnds,
 		"S230_RunOutlivesAFailingStore":       runOutlives,
 		"StoppingIsNotAFailure":               stoppingIsNoFailure,
+		"S030_DisabledOrganizationWaits":      disabledWaits,
 		"EndSessionsIsRetried":                endSessionsRetried,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,11 +183,6 @@ func voids() map[string]func(x team) (want []string) {
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.Deactivate{}, x.admin.ID))
 			return nil
 		},
-		"organization disabled": func(x team) []string {
-			invited(x)
-			require.NoError(x.t, x.w.Operator().DisableOrganization(world.Ctx(), x.ID))
-			return nil
-		},
 		"domain forbidden": func(x team) []string {
 			invited(x)
 			require.NoError(x.t, x.Admin().SetAllowedDomains(world.Ctx(), "elsewhere.example"))
@@ -222,11 +218,6 @@ func voids() map[string]func(x team) (want []string) {
 			require.NoError(x.t, x.Admin().OfferOwnership(world.Ctx(), x.email("admin")))
 			require.NoError(x.t, x.w.Operator().RestoreOwner(world.Ctx(), x.ID, x.member.ID))
 			return []string{"ownership_taken"}
-		},
-		"offer of a disabled organization": func(x team) []string {
-			require.NoError(x.t, x.Admin().OfferOwnership(world.Ctx(), x.email("admin")))
-			require.NoError(x.t, x.w.Operator().DisableOrganization(world.Ctx(), x.ID))
-			return nil
 		},
 		"reset asked for again": func(x team) []string {
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, x.member.ID))
@@ -288,6 +279,29 @@ func nothingVoid(t *testing.T, open Opener) {
 	require.NoError(t, x.Admin().Do(world.Ctx(), orgusers.ResendInvitation{}, m.ID))
 	w.Dispatch()
 	require.Len(t, w.Inbox.To(x.email("pat")), 1)
+	require.NoError(t, accept(w, w.Token(x.email("pat"))))
+}
+
+// While an organization is disabled its links open nothing, so they are not mailed; they are when it is
+// enabled again, without having used up a try (S-030).
+func disabledWaits(t *testing.T, open Opener) {
+	w := world.New(t, open(t))
+	x := newTeam(t, w, "acme")
+	x.Invite(x.email("pat"), orgusers.RoleMember)
+	require.NoError(t, x.Admin().OfferOwnership(world.Ctx(), x.email("admin")))
+	require.NoError(t, w.Operator().DisableOrganization(world.Ctx(), x.ID))
+	for range 20 {
+		w.Dispatch()
+		w.Clock.Tick(time.Hour)
+	}
+	require.Empty(t, w.Inbox.All())
+	require.Len(t, w.Outbox(false), 2)
+	require.NoError(t, w.Operator().EnableOrganization(world.Ctx(), x.ID))
+	w.Clock.Tick(time.Hour)
+	w.Dispatch()
+	require.Len(t, w.Inbox.To(x.email("pat")), 1)
+	require.Len(t, w.Inbox.To(x.email("admin")), 1)
+	Account(t, w, x.email("pat"))
 	require.NoError(t, accept(w, w.Token(x.email("pat"))))
 }
 

@@ -37,6 +37,7 @@ func Requests(t *testing.T, open Opener) {
 		"S026_RefusedActorsBurnNothing":      refusedBurnNothing,
 		"S026_QuotasHoldUnderParallelCalls":  quotasHold,
 		"S026_OtherMailsHaveTheirOwnBudgets": otherBudgets,
+		"S026_OffersOfOwnershipCount":        offersCount,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -608,6 +609,22 @@ func quotasHold(t *testing.T, open Opener) {
 	}
 	wg.Wait()
 	require.Equal(t, int64(4), applied.Load())
+}
+
+// Offers of ownership mail strangers too: offering and cancelling again floods nobody.
+func offersCount(t *testing.T, open Opener) {
+	w := world.New(t, open(t), quotas(-1, -1, 3))
+	x := newTeam(t, w, "acme")
+	for range 3 {
+		require.NoError(t, x.Admin().OfferOwnership(world.Ctx(), "victim@mail.example"))
+		require.NoError(t, x.Admin().CancelOwnership(world.Ctx()))
+	}
+	fails(t, x.Admin().OfferOwnership(world.Ctx(), "victim+x@mail.example"), orgusers.ErrDenied, orgusers.ReasonResendLimit)
+	rep, err := newTeam(t, w, "other").Admin().Invite(world.Ctx(), orgusers.Invitation{To: "victim@mail.example"})
+	require.NoError(t, err)
+	require.Equal(t, orgusers.ReasonResendLimit, rep.Outcomes[0].Reason, "one budget over all organizations")
+	w.Clock.Tick(24 * time.Hour)
+	require.NoError(t, x.Admin().OfferOwnership(world.Ctx(), "victim@mail.example"))
 }
 
 func otherBudgets(t *testing.T, open Opener) {

@@ -37,7 +37,7 @@ func onEachKind(t *testing.T, test func(t *testing.T, make func(testing.TB) data
 	for _, kind := range []struct {
 		name string
 		make func(testing.TB) database
-	}{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MySQL", mysqlDatabase}} {
+	}{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MariaDB", mysqlDatabase}} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			kind.make(t) // skips the whole group at once where there is no server

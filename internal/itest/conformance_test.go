@@ -11,7 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(testing.TB) database{
-		"SQLite": sqliteDatabase, "PostgreSQL": postgresDatabase, "MySQL": mysqlDatabase,
+		"SQLite": sqliteDatabase, "PostgreSQL": postgresDatabase, "MariaDB": mysqlDatabase,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"github.com/orgusers/go-orgusers/orgusers"
@@ -45,12 +46,15 @@ func TestLockTimeout(t *testing.T) {
 		"SQLite, journal": func(t testing.TB) database { return sqliteWith(t, "_pragma=busy_timeout(50)&_txlock=immediate") },
 		"PostgreSQL": func(t testing.TB) database {
 			d := postgresDatabase(t)
-			d.dsn += "?lock_timeout=50"
+			d.dsn += "&lock_timeout=50"
 			return d
 		},
 		"MySQL": func(t testing.TB) database {
 			d := mysqlDatabase(t)
-			d.dsn += "?innodb_lock_wait_timeout=1"
+			config, err := mysql.ParseDSN(d.dsn)
+			require.NoError(t, err)
+			config.Params = map[string]string{"innodb_lock_wait_timeout": "1"}
+			d.dsn = config.FormatDSN()
 			return d
 		},
 	} {

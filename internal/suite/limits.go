@@ -100,6 +100,15 @@ func limitMailbox(t *testing.T, w *world.World) {
 	w.Dispatch()
 	require.Len(t, w.Inbox.All(), 3, "two to the victim, one to the other")
 	w.Clock.Tick(24 * time.Hour)
+	m := teams[0].memberOf("victim@p.example")
+	for range 2 { // what is mailed again counts too
+		require.NoError(t, teams[0].Admin().Do(world.Ctx(), orgusers.ResendInvitation{}, m.ID))
+		w.Clock.Tick(time.Hour)
+	}
+	out, err = last.inviteTo(last.owner, "victim@p.example")
+	require.NoError(t, err)
+	require.Equal(t, []string{"refused resend_limit"}, out)
+	w.Clock.Tick(24 * time.Hour)
 	out, err = last.inviteTo(last.owner, "victim@p.example")
 	require.NoError(t, err)
 	require.Equal(t, []string{"applied"}, out)

@@ -29,6 +29,9 @@ func rounds() int {
 	return 100
 }
 
+// raceTime is when a race stops short of its rounds, on a store that waits for a disk, unless soaking.
+const raceTime = 2 * time.Second
+
 // round is one run of a race: two services on one store, which know of each other no more than two
 // processes do, and addresses that no other round uses.
 type round struct {
@@ -62,7 +65,7 @@ func (c *track) race(name string, f func(r *round)) {
 					t.Logf("in round %d", n)
 				}
 			}()
-			for ; n < rounds(); n++ {
+			for begin := time.Now(); n < rounds() && (soaking() || n < 10 || time.Since(begin) < raceTime); n++ {
 				w := world.New(t, store)
 				f(&round{t: t, a: w, b: w.Second(), n: n})
 			}

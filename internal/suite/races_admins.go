@@ -17,8 +17,10 @@ type ending struct {
 
 func endings() []ending {
 	return []ending{
-		{"demote", orgusers.SetRole{Role: orgusers.RoleMember}}, {"remove", orgusers.Remove{}},
-		{"deactivate", orgusers.Deactivate{}}, {"delete", orgusers.Delete{}},
+		{"demote", orgusers.SetRole{Role: orgusers.RoleMember}},
+		{"remove", orgusers.Remove{}},
+		{"deactivate", orgusers.Deactivate{}},
+		{"delete", orgusers.Delete{}},
 	}
 }
 

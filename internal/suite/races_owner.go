@@ -57,8 +57,8 @@ func ownershipRaces(c *track) {
 		first := world.Token(mails[0])
 		other := map[string]string{x.email("admin"): "member", x.email("member"): "admin"}[mails[0].To]
 		r.a.Clock.Tick(time.Hour)
-		second := x.offer(other)
-		_, losers := r.one(r.run(r.takeOver(0, first), r.takeOver(1, second)))
+		later := x.offer(other)
+		_, losers := r.one(r.run(r.takeOver(0, first), r.takeOver(1, later)))
 		fails(r.t, losers[0], orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
 		r.ownedBy(x, other)
 	})

@@ -159,7 +159,10 @@ func stayInactive(t *testing.T, w *world.World) {
 	require.Error(t, w.Visitor().AcceptOwnership(ctx, offer))
 	inactive("accepting the ownership")
 	for _, op := range []orgusers.Operation{
-		orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.ForcePasswordReset{}, orgusers.EndSessions{}, orgusers.ResendInvitation{},
+		orgusers.SetRole{Role: orgusers.RoleAdmin},
+		orgusers.ForcePasswordReset{},
+		orgusers.EndSessions{},
+		orgusers.ResendInvitation{},
 		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: stack, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
 	} {
 		_, err := x.Admin().Apply(ctx, op, x.row("ann").ID, x.row("member").ID)

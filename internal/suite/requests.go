@@ -148,6 +148,14 @@ func otherInputRefused(t *testing.T, open Opener) {
 	again, err := door.Apply(world.Ctx(), orgusers.SetRole{Role: orgusers.RoleAdmin}, x.member.ID)
 	require.NoError(t, err)
 	require.True(t, again.Replayed, "the first answer stands")
+
+	// Operations without input differ by what they do, and by nothing else.
+	door = x.asked("plain")
+	require.NoError(t, door.Do(world.Ctx(), orgusers.EndSessions{}, x.member.ID))
+	for _, op := range []orgusers.Operation{orgusers.Remove{}, orgusers.Deactivate{}, orgusers.Delete{}, orgusers.ForcePasswordReset{}} {
+		require.ErrorIs(t, door.Do(world.Ctx(), op, x.member.ID), orgusers.ErrRequestReused, "%T", op)
+	}
+	require.Equal(t, orgusers.StatusActive, x.row("member").Status)
 }
 
 func scopedByOrganization(t *testing.T, open Opener) {

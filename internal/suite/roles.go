@@ -33,10 +33,19 @@ func Roles(t *testing.T, open Opener) {
 // everyOperation is one of each, such that it would change a plain member.
 func everyOperation(stack orgusers.StackID) []orgusers.Operation {
 	return []orgusers.Operation{
-		orgusers.Remove{}, orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.SetRole{Role: orgusers.RoleMember},
+		orgusers.Remove{},
+		orgusers.SetRole{Role: orgusers.RoleAdmin},
+		orgusers.SetRole{Role: orgusers.RoleMember},
 		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: stack, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
-		orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.Delete{}, orgusers.Rename{Name: orgusers.Name{First: "Other"}},
-		orgusers.ForcePasswordReset{}, orgusers.ResetMFA{}, orgusers.EndSessions{}, orgusers.ResendInvitation{}, orgusers.Unlock{},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.Delete{},
+		orgusers.Rename{Name: orgusers.Name{First: "Other"}},
+		orgusers.ForcePasswordReset{},
+		orgusers.ResetMFA{},
+		orgusers.EndSessions{},
+		orgusers.ResendInvitation{},
+		orgusers.Unlock{},
 	}
 }
 

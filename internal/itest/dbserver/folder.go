@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -19,6 +18,9 @@ const (
 // longestPath keeps the socket's path within what the kernel takes, 108 bytes.
 const longestPath = 70
 
+// fallback is short, and open to every account.
+const fallback = "/tmp"
+
 // folder holds all files of one server or cluster, and its processes. It is locked as long as the test
 // process lives, which tells the folder of another process from one that was left behind.
 type folder struct {
@@ -31,6 +33,10 @@ type folder struct {
 
 // newFolder makes a folder that belongs to the owner and that nobody else can look into.
 func newFolder(o *owner) (*folder, error) {
+	inMemory, _ := memory()
+	for _, base := range []string{os.TempDir(), inMemory, fallback} {
+		sweep(base)
+	}
 	base := place(o)
 	path, err := os.MkdirTemp(base, newFolderName)
 	if err != nil {
@@ -112,18 +118,16 @@ func (f *folder) close() error {
 	return err
 }
 
-// place chooses where a folder goes, and cleans up wherever one may have gone before. Memory is several
-// times quicker than a disk at what a test asks of a server, which is to make and drop databases of
-// hundreds of small files; a TMPDIR that somebody has set is respected all the same.
+// place chooses where a folder goes. Memory is several times quicker than a disk at what a test asks of
+// a server, which is to make and drop databases of hundreds of small files; a TMPDIR that somebody has
+// set is respected all the same.
 func place(o *owner) string {
-	var places []string
-	if os.Getenv("TMPDIR") == "" {
-		places = append(places, memory()...)
+	places := []string{os.TempDir()}
+	if folder, roomy := memory(); roomy && os.Getenv("TMPDIR") == "" {
+		places = append(places, folder)
 	}
-	places = append(places, os.TempDir())
-	chosen := "/tmp"
-	for _, base := range slices.Backward(places) {
-		sweep(base)
+	chosen := fallback
+	for _, base := range places {
 		if len(base)+len(folderName)+10 <= longestPath && (o == nil || open(base)) {
 			chosen = base
 		}
@@ -131,8 +135,8 @@ func place(o *owner) string {
 	return chosen
 }
 
-// sweep removes what test processes left behind that were killed together with their watchdogs. What
-// it cannot remove, such as another user's, is not its business.
+// sweep removes what test processes left in a folder that were killed together with their watchdogs.
+// What it cannot remove, such as another user's, is not its business.
 func sweep(base string) {
 	left, _ := filepath.Glob(filepath.Join(base, folderName+"*"))
 	for _, path := range left {

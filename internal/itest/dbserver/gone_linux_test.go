@@ -93,8 +93,8 @@ func TestOnlyAFolderLeftBehindIsSwept(t *testing.T) {
 	used, err := newFolder(o)
 	require.NoError(t, err)
 	base := filepath.Dir(used.path)
-	left := filepath.Join(base, folderName+"left")
-	require.NoError(t, os.Mkdir(left, 0o700))
+	left, err := os.MkdirTemp(base, folderName) //nolint:usetesting // it stands for one left by another process
+	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(left, "lock"), nil, 0o600))
 	sweep(base)
 	require.NoDirExists(t, left)

@@ -53,16 +53,14 @@ func kill(p *os.Process, signal syscall.Signal) {
 	_ = syscall.Kill(-p.Pid, signal)
 }
 
-// memory is the folder that lies in memory, if it has room for the servers of several test binaries. It
-// may take half of the memory by default, so that this is a machine with 16 GiB or more.
-func memory() []string {
+// memory is the folder that lies in memory, and whether it has room for the servers of several test
+// binaries. By default it may take half of the memory, so that such a machine has 16 GiB or more.
+func memory() (folder string, roomy bool) {
 	const enough = 8 << 30 // bytes
-	const folder = "/dev/shm"
+	folder = "/dev/shm"
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(folder, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough {
-		return nil
-	}
-	return []string{folder}
+	err := syscall.Statfs(folder, &fs)
+	return folder, err == nil && fs.Bavail*uint64(fs.Bsize) >= enough
 }
 
 // tryLock takes the lock on an open file unless another process has it. It is released when the file

@@ -26,7 +26,7 @@ func detached() *syscall.SysProcAttr { return nil }
 
 func kill(p *os.Process, signal syscall.Signal) { _ = p.Signal(signal) }
 
-func memory() []string { return nil }
+func memory() (string, bool) { return fallback, false }
 
 // tryLock takes no lock: a folder in use is never mistaken for one left behind.
 func tryLock(*os.File) bool { return false }

@@ -4,6 +4,7 @@ FUZZTIME ?= 30s
 CHECKS   ?= 5000
 COUNT    ?= 5
 BENCH    ?= .
+SIZES    ?= 1000,10000,100000
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint soak bench fuzz
@@ -20,7 +21,8 @@ lint: ## golangci-lint, staticcheck and govulncheck
 soak: ## tests again and again: CHECKS runs per property, COUNT rounds of the rest
 	@CHECKS=$(CHECKS) COUNT=$(COUNT) scripts/soak.sh
 
-bench: ## benchmarks that match BENCH
+bench: ## each operation beside raw SQL into bench/RESULTS.md, then the benchmarks that match BENCH
+	@cd bench && GOWORK=off go run . -sizes $(SIZES)
 	@scripts/each.sh go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 ./...
 
 fuzz: ## each fuzz target for FUZZTIME

@@ -345,8 +345,11 @@ func (d *draft) replay(first, now *Request) error {
 // pause waits before another try: longer each time, never as long as the other process, up to
 // 50 ms.
 func (s *Service) pause(ctx context.Context, try int) error {
-	id := s.newID()
-	jitter := time.Duration(id[len(id)-1]) * 37 * time.Microsecond // the last byte of an id is random
+	spread := uint32(0) // ids are random at their ends
+	for _, c := range []byte(s.newID()) {
+		spread = spread*31 + uint32(c)
+	}
+	jitter := time.Duration(spread%4096) * time.Microsecond
 	t := time.NewTimer(min(time.Duration(try+1)*time.Millisecond, 50*time.Millisecond) + jitter)
 	defer t.Stop()
 	select {

@@ -87,7 +87,7 @@ func TestS228_FaultSweep(t *testing.T) {
 		t.Logf("%d points survived, %d of them with an unknown outcome", points, unknown)
 		require.Equal(t, (calls+4+4)*len(faultdriver.Modes()), points)
 		require.Equal(t, 3*(len(faultdriver.Modes())-2), unknown)
-		require.Zero(t, db.Stats().InUse)
+		idle(t, db)
 	})
 }
 
@@ -182,6 +182,6 @@ func TestS228_ReadFaults(t *testing.T) {
 				}
 			}
 		}
-		require.Zero(t, db.Stats().InUse)
+		idle(t, db)
 	})
 }

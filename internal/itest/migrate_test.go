@@ -103,20 +103,17 @@ func TestS189_MigrateTogether(t *testing.T) {
 func TestS189_MigrateResumed(t *testing.T) {
 	t.Parallel()
 	modes := []faultdriver.Mode{faultdriver.FailBefore, faultdriver.FailAfter, faultdriver.LostBefore, faultdriver.LostAfter, faultdriver.CancelAfter}
-	for name, make := range map[string]func(testing.TB) database{"SQLite": sqliteDatabase, "PostgreSQL": postgresDatabase, "MySQL": mysqlDatabase} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			want := migrated(t, make(t), 0, faultdriver.FailBefore)
-			step := 1
-			if name != "SQLite" {
-				step = 11 // making a database takes long there
-			}
-			for n := 1; n < strings.Count(want, "\n"); n += step {
-				mode := modes[n%len(modes)]
-				require.Equal(t, want, migrated(t, make(t), n, mode), "call %d, %s", n, mode)
-			}
-		})
-	}
+	onEachKind(t, func(t *testing.T, make func(testing.TB) database) {
+		want := migrated(t, make(t), 0, faultdriver.FailBefore)
+		step := 1
+		if make(t).driver != "sqlite" {
+			step = 11 // making a database takes long there
+		}
+		for n := 1; n < strings.Count(want, "\n"); n += step {
+			mode := modes[n%len(modes)]
+			require.Equal(t, want, migrated(t, make(t), n, mode), "call %d, %s", n, mode)
+		}
+	})
 }
 
 // migrated migrates an empty database with one failure, then again without, tries it out, and returns

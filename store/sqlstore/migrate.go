@@ -86,7 +86,10 @@ func (s *Store) row(ctx context.Context, statement string, dest ...any) error {
 	if s.tx != nil {
 		return s.tx.QueryRowContext(ctx, statement).Scan(dest...)
 	}
-	return s.db.QueryRowContext(ctx, statement).Scan(dest...)
+	_, err := patient(ctx, func() (struct{}, error) {
+		return struct{}{}, s.db.QueryRowContext(ctx, statement).Scan(dest...)
+	})
+	return err
 }
 
 // Migrate brings the schema up to date and returns when it is; with nothing to do it costs one read.

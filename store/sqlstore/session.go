@@ -36,15 +36,11 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 	if s.tx != nil {
 		return f(&session{Store: s, tx: s.tx})
 	}
-	conn, err := s.db.Conn(ctx)
+	conn, tx, err := s.begin(ctx)
 	if err != nil {
 		return s.failed(ctx, err)
 	}
 	defer conn.Close()
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return s.failed(ctx, err)
-	}
 	defer tx.Rollback() // for a panic in f; else there is nothing left to roll back
 	w := &session{Store: s, tx: tx, own: true}
 	if err := f(w); err != nil {
@@ -67,6 +63,34 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 		s.shared.statements.keep(ctx, s.db, text)
 	}
 	return nil
+}
+
+// begin takes a connection and begins a transaction on it. The connection is held beside it for
+// [rollback].
+func (s *Store) begin(ctx context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+	tx, err = patient(ctx, func() (*sql.Tx, error) {
+		if conn, err = s.db.Conn(ctx); err != nil {
+			return nil, err
+		}
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			_ = conn.Close()
+		}
+		return tx, err
+	})
+	return conn, tx, err
+}
+
+// patient runs f again as long as it finds broken connections, with which nothing was done. After a
+// restart of the server, or when many callers have given up at once, the pool is full of them;
+// database/sql itself tries two. Each try uses one up.
+func patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	for try := 1; ; try++ {
+		v, err := f()
+		if try == 100 || ctx.Err() != nil || !errors.Is(err, driver.ErrBadConn) {
+			return v, err
+		}
+	}
 }
 
 // rollback ends the transaction. If the database says it cannot, because it has done so itself on a
@@ -92,18 +116,20 @@ func (w *session) exec(ctx context.Context, t *text) (int64, error) {
 	if err := storable(t.args); err != nil {
 		return 0, err
 	}
-	var res sql.Result
 	sqlText := w.render(t.sql.String())
-	stmt, err := w.prepared(ctx, sqlText, t.wide)
-	switch {
-	case err != nil:
-	case stmt != nil:
-		res, err = stmt.ExecContext(ctx, t.args...)
-	case w.tx != nil:
-		res, err = w.tx.ExecContext(ctx, sqlText, t.args...)
-	default:
-		res, err = w.db.ExecContext(ctx, sqlText, t.args...)
+	run := func() (sql.Result, error) {
+		stmt, err := w.prepared(ctx, sqlText, t.wide)
+		switch {
+		case err != nil:
+			return nil, err
+		case stmt != nil:
+			return stmt.ExecContext(ctx, t.args...)
+		case w.tx != nil:
+			return w.tx.ExecContext(ctx, sqlText, t.args...)
+		}
+		return w.db.ExecContext(ctx, sqlText, t.args...)
 	}
+	res, err := once(ctx, w, run)
 	if err != nil {
 		return 0, w.failed(ctx, err)
 	}
@@ -128,18 +154,20 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 	if err := storable(t.args); err != nil {
 		return err
 	}
-	var rows *sql.Rows
 	sqlText := w.render(t.sql.String())
-	stmt, err := w.prepared(ctx, sqlText, t.wide)
-	switch {
-	case err != nil:
-	case stmt != nil:
-		rows, err = stmt.QueryContext(ctx, t.args...)
-	case w.tx != nil:
-		rows, err = w.tx.QueryContext(ctx, sqlText, t.args...)
-	default:
-		rows, err = w.db.QueryContext(ctx, sqlText, t.args...)
+	run := func() (*sql.Rows, error) {
+		stmt, err := w.prepared(ctx, sqlText, t.wide)
+		switch {
+		case err != nil:
+			return nil, err
+		case stmt != nil:
+			return stmt.QueryContext(ctx, t.args...)
+		case w.tx != nil:
+			return w.tx.QueryContext(ctx, sqlText, t.args...)
+		}
+		return w.db.QueryContext(ctx, sqlText, t.args...)
 	}
+	rows, err := once(ctx, w, run)
 	if err != nil {
 		return w.failed(ctx, err)
 	}
@@ -153,6 +181,15 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 		return w.failed(ctx, err)
 	}
 	return w.failed(ctx, rows.Close())
+}
+
+// once runs a statement: patiently if it stands alone; in a transaction a broken connection is the
+// end of it.
+func once[T any](ctx context.Context, w *session, run func() (T, error)) (T, error) {
+	if w.tx != nil {
+		return run()
+	}
+	return patient(ctx, run)
 }
 
 // prepared returns the statement ready to run, or nil if it is to be run as text.

@@ -1,12 +1,9 @@
 package itest
 
 import (
-	"crypto/rand"
 	"database/sql"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
+	"github.com/orgusers/go-orgusers/internal/itest/dbserver"
 	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
@@ -25,12 +23,7 @@ type database struct {
 	dialect sqlstore.Dialect
 }
 
-// The servers to test on, besides SQLite, which is always there: DSNs of a database in which others
-// can be created.
-const (
-	envPostgreSQL = "ORGUSERS_TEST_POSTGRESQL" // postgres://user@host:port/postgres
-	envMySQL      = "ORGUSERS_TEST_MYSQL"      // user:password@tcp(host:port)/
-)
+func TestMain(m *testing.M) { os.Exit(dbserver.Main(m)) }
 
 // onEach runs a test on every kind of database at hand. A kind that is not is reported as skipped.
 func onEach(t *testing.T, test func(t *testing.T, d database)) {
@@ -38,7 +31,7 @@ func onEach(t *testing.T, test func(t *testing.T, d database)) {
 	for _, kind := range []struct {
 		name string
 		make func(testing.TB) database
-	}{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MySQL", mysqlDatabase}} {
+	}{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MariaDB", mysqlDatabase}} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, kind.make(t))
@@ -55,40 +48,11 @@ func sqliteWith(t testing.TB, options string) database {
 }
 
 func postgresDatabase(t testing.TB) database {
-	dsn := os.Getenv(envPostgreSQL)
-	if dsn == "" {
-		t.Skip("NOT TESTED on PostgreSQL: " + envPostgreSQL + " is not set")
-	}
-	u, err := url.Parse(dsn)
-	require.NoError(t, err)
-	u.Path = "/" + createDatabase(t, "pgx", dsn)
-	return database{"pgx", u.String(), sqlstore.PostgreSQL()}
+	return database{"pgx", dbserver.PostgreSQL(t).DSN, sqlstore.PostgreSQL()}
 }
 
 func mysqlDatabase(t testing.TB) database {
-	dsn := os.Getenv(envMySQL)
-	if dsn == "" {
-		t.Skip("NOT TESTED on MySQL: " + envMySQL + " is not set")
-	}
-	return database{"mysql", dsn + createDatabase(t, "mysql", dsn), sqlstore.MySQL()}
-}
-
-func createDatabase(t testing.TB, driver, dsn string) (name string) {
-	name = "t" + strings.ToLower(rand.Text())
-	admin, err := sql.Open(driver, dsn)
-	require.NoError(t, err)
-	_, err = admin.Exec("CREATE DATABASE " + name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		drop := "DROP DATABASE " + name
-		if driver == "pgx" {
-			drop += " WITH (FORCE)"
-		}
-		_, err := admin.Exec(drop)
-		require.NoError(t, err)
-		require.NoError(t, admin.Close())
-	})
-	return name
+	return database{"mysql", dbserver.MariaDB(t).DSN, sqlstore.MySQL()}
 }
 
 // open returns the database open, with room for n connections.

@@ -174,7 +174,7 @@ func alter(v reflect.Value, at uint, bits byte) {
 		b[at%16] ^= bits
 		v.Set(reflect.ValueOf(netip.AddrFrom16(b).Unmap()))
 	case bool:
-		v.SetBool(old != (bits%2 == 1))
+		v.SetBool(old != (bits != 0))
 	case int64:
 		v.SetInt(old ^ int64(bits)<<(at%56))
 	default:

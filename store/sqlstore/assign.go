@@ -43,6 +43,14 @@ func (a *assignments) set(column, id string, value any) {
 	c.ids = append(c.ids, []string{id})
 }
 
+// halved does to both halves of some rows what was too much for one statement.
+func halved[T any](rows []T, do func([]T) error) error {
+	if err := do(rows[:len(rows)/2]); err != nil {
+		return err
+	}
+	return do(rows[len(rows)/2:])
+}
+
 // write adds ", column = …" for every column. n is the number of rows that the statement finds. The
 // ELSE gives each CASE the column's type, which PostgreSQL could not tell from parameters alone.
 func (a *assignments) write(t *text, n int) {

@@ -177,7 +177,7 @@ func field(err error, name string) (int64, bool) {
 		if n, ok := fieldOf(err, name); ok {
 			return n, true
 		}
-		switch wrapped := err.(type) {
+		switch wrapped := err.(type) { //nolint:errorlint // this is the walk itself
 		case interface{ Unwrap() error }:
 			err = wrapped.Unwrap()
 		case interface{ Unwrap() []error }:

@@ -90,25 +90,27 @@ func (w *session) revokeMembers(ctx context.Context, org orgusers.OrgID, members
 		t = text{}
 		t.add(`DELETE FROM orgusers_grants WHERE org_id = ? AND member_id IN `, string(org))
 		list(&t, members)
-		t.add(` AND (`)
+		t.add(` AND `)
 	}
 	end := func() error {
-		t.add(`)`)
+		t.endEither()
 		_, err := w.exec(ctx, &t)
 		return err
 	}
 	begin()
-	for i, key := range sets {
+	terms := 0
+	for _, key := range sets {
 		who := bySet[key]
 		lost := distinct(stacks[who[0]])
-		if i > 0 && len(t.args)+len(who)+len(lost) > 20*chunk {
+		if terms > 0 && len(t.args)+len(who)+len(lost) > most {
 			if err := end(); err != nil {
 				return err
 			}
 			begin()
-		} else if i > 0 {
-			t.add(` OR `)
+			terms = 0
 		}
+		t.either(terms)
+		terms++
 		t.add(`(member_id IN `)
 		list(&t, who)
 		t.add(` AND stack_id IN `)

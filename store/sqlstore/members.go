@@ -62,23 +62,29 @@ func (w *session) insertMembers(ctx context.Context, members []orgusers.Member) 
 
 func (w *session) updateMembers(ctx context.Context, org orgusers.OrgID, members []orgusers.MemberUpdate) error {
 	for i := range parts(len(members)) {
-		some := part(members, i)
-		var set assignments
-		ids := make([]orgusers.MemberID, len(some))
-		for i := range some {
-			ids[i] = some[i].ID
-			assignMember(&set, string(some[i].ID), &some[i].Patch)
-		}
-		var t text
-		t.add(`UPDATE orgusers_members SET revision = revision + 1`)
-		set.write(&t, len(some))
-		t.add(` WHERE org_id = ? AND id IN `, string(org))
-		list(&t, ids)
-		if err := w.must(ctx, len(some), "members", &t); err != nil {
+		if err := w.updateSomeMembers(ctx, org, part(members, i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *session) updateSomeMembers(ctx context.Context, org orgusers.OrgID, members []orgusers.MemberUpdate) error {
+	var set assignments
+	ids := make([]orgusers.MemberID, len(members))
+	for i := range members {
+		ids[i] = members[i].ID
+		assignMember(&set, string(members[i].ID), &members[i].Patch)
+	}
+	var t text
+	t.add(`UPDATE orgusers_members SET revision = revision + 1`)
+	set.write(&t, len(members))
+	t.add(` WHERE org_id = ? AND id IN `, string(org))
+	list(&t, ids)
+	if len(t.args) > most {
+		return halved(members, func(half []orgusers.MemberUpdate) error { return w.updateSomeMembers(ctx, org, half) })
+	}
+	return w.must(ctx, len(members), "members", &t)
 }
 
 func assignMember(set *assignments, id string, p *orgusers.MemberPatch) {

@@ -256,7 +256,7 @@ func (s *Store) Migrations() (fs.FS, error) {
 		if i == 0 {
 			statements = append(s.bootstrap(), statements...)
 		}
-		statements = append(statements, fmt.Sprintf("UPDATE orgusers_schema_version SET version = %d, step = 0 WHERE id = 1", i+1))
+		statements = append(statements, "UPDATE orgusers_schema_version SET version = "+itoa(i+1)+", step = 0 WHERE id = 1")
 		f, err := z.Create(m.name)
 		if err != nil {
 			return nil, err

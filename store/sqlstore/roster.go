@@ -77,16 +77,16 @@ func (s *Store) after(t *text, q *orgusers.MemberQuery) {
 		t.add(" AND "+a+op, string(q.After.Email))
 		return
 	}
-	var first, second any = "", string(q.After.ID)
+	var position []any
 	switch q.Sort {
 	case orgusers.SortName:
-		first = q.After.Name
+		position = s.dialect.keysetArgs(q.After.Name, string(q.After.ID))
 	case orgusers.SortRole:
-		first, second = string(q.After.Role), string(q.After.Email)
+		position = s.dialect.keysetArgs(string(q.After.Role), string(q.After.Email))
 	default:
-		first = micros(q.After.Time)
+		position = s.dialect.keysetArgs(micros(q.After.Time), string(q.After.ID))
 	}
-	t.add(" AND "+s.dialect.keyset(a, b, q.Descending), s.dialect.keysetArgs(first, second)...)
+	t.add(" AND "+s.dialect.keyset(a, b, q.Descending), position...)
 }
 
 func order(t *text, q *orgusers.MemberQuery) {

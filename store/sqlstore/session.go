@@ -60,7 +60,7 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 	}
 	conn.Close() // before preparing, which needs a connection and may be allowed only this one
 	for _, text := range w.missed {
-		s.shared.statements.keep(ctx, s.db, text)
+		_, _ = s.shared.statements.keep(ctx, s.db, text) // else the next caller runs it as text, too
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (w *session) exec(ctx context.Context, t *text) (int64, error) {
 	}
 	sqlText := w.render(t.sql.String())
 	run := func() (sql.Result, error) {
-		stmt, err := w.prepared(ctx, sqlText, t.wide)
+		stmt, err := w.prepared(ctx, sqlText, t.wide) //nolint:sqlclosecheck // kept, or the transaction's
 		switch {
 		case err != nil:
 			return nil, err
@@ -144,7 +144,7 @@ func (w *session) must(ctx context.Context, n int, what string, t *text) error {
 		return err
 	}
 	if found != int64(n) {
-		return conflict(fmt.Sprintf("%s: %d of %d", what, found, n))
+		return conflict(what + ": " + itoa(int(found)) + " of " + itoa(n))
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 	}
 	sqlText := w.render(t.sql.String())
 	run := func() (*sql.Rows, error) {
-		stmt, err := w.prepared(ctx, sqlText, t.wide)
+		stmt, err := w.prepared(ctx, sqlText, t.wide) //nolint:sqlclosecheck // kept, or the transaction's
 		switch {
 		case err != nil:
 			return nil, err
@@ -245,7 +245,7 @@ func (c *statements) keep(ctx context.Context, db *sql.DB, text string) (*sql.St
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if first := c.byText[text]; first != nil {
-		_ = stmt.Close()
+		_ = stmt.Close() //nolint:sqlclosecheck // the other one stays
 		return first, nil
 	}
 	c.byText[text] = stmt

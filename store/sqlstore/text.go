@@ -12,6 +12,10 @@ import (
 // thousand people and the one who asks for them fit.
 const chunk = 1024
 
+// most is how many parameters a statement has at most whose number does not follow from that of its
+// rows; it is then split.
+const most = 30_000
+
 // text is a statement under construction: SQL beside its arguments, which are only ever strings and
 // int64. What a caller says is always an argument, never SQL (S-170).
 type text struct {
@@ -52,6 +56,21 @@ func (t *text) rows(n, columns int) {
 	t.args = append(make([]any, 0, n*columns+len(t.args)), t.args...)
 	t.wide = t.wide || n > 10
 }
+
+// either begins the i-th of some alternatives, the last of which is followed by endEither. They are
+// grouped, because each OR of a chain makes the expression one deeper, and SQLite takes 1,000.
+func (t *text) either(i int) {
+	switch {
+	case i == 0:
+		t.add(`((`)
+	case i%100 == 0:
+		t.add(`) OR (`)
+	default:
+		t.add(` OR `)
+	}
+}
+
+func (t *text) endEither() { t.add(`))`) }
 
 // union begins one more branch of a UNION ALL.
 func (t *text) union() {

@@ -77,7 +77,7 @@ func TestGuarded(t *testing.T) {
 	require.Equal(t, `id IN (?,?) AND version = ?`, q.sql.String())
 	q = text{}
 	guarded(&q, []orgusers.UserUpdate{{ID: "a", Version: 1}, {ID: "b", Version: 2}, {ID: "c", Version: 1}})
-	require.Equal(t, `id IN (?,?,?) AND ((version = ? AND id IN (?,?)) OR (version = ? AND id IN (?)))`, q.sql.String())
+	require.Equal(t, `id IN (?,?,?) AND (((version = ? AND id IN (?,?)) OR (version = ? AND id IN (?))))`, q.sql.String())
 	require.Equal(t, []any{"a", "b", "c", int64(1), "a", "c", int64(2), "b"}, q.args)
 }
 

@@ -77,21 +77,27 @@ func (w *session) insertUsers(ctx context.Context, users []orgusers.User) error 
 // updateUsers writes patches to accounts whose versions still stand.
 func (w *session) updateUsers(ctx context.Context, users []orgusers.UserUpdate) error {
 	for i := range parts(len(users)) {
-		some := part(users, i)
-		var set assignments
-		for i := range some {
-			assignUser(&set, string(some[i].ID), &some[i].Patch)
-		}
-		var t text
-		t.add(`UPDATE orgusers_users SET version = version + 1`)
-		set.write(&t, len(some))
-		t.add(` WHERE `)
-		guarded(&t, some)
-		if err := w.must(ctx, len(some), "users", &t); err != nil {
+		if err := w.updateSomeUsers(ctx, part(users, i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *session) updateSomeUsers(ctx context.Context, users []orgusers.UserUpdate) error {
+	var set assignments
+	for i := range users {
+		assignUser(&set, string(users[i].ID), &users[i].Patch)
+	}
+	var t text
+	t.add(`UPDATE orgusers_users SET version = version + 1`)
+	set.write(&t, len(users))
+	t.add(` WHERE `)
+	guarded(&t, users)
+	if len(t.args) > most {
+		return halved(users, func(half []orgusers.UserUpdate) error { return w.updateSomeUsers(ctx, half) })
+	}
+	return w.must(ctx, len(users), "users", &t)
 }
 
 func assignUser(set *assignments, id string, p *orgusers.UserPatch) {
@@ -170,15 +176,12 @@ func guarded(t *text, users []orgusers.UserUpdate) {
 		t.add(` AND version = ?`, versions[0])
 		return
 	}
+	t.add(` AND `)
 	for i, v := range versions {
-		if i == 0 {
-			t.add(` AND (`)
-		} else {
-			t.add(` OR `)
-		}
+		t.either(i)
 		t.add(`(version = ? AND id IN `, v)
 		list(t, byVersion[v])
 		t.add(`)`)
 	}
-	t.add(`)`)
+	t.endEither()
 }

@@ -142,7 +142,7 @@ func (c *Control) OnCall(f func(n int, call string)) {
 }
 
 // count notes a call and returns its number and how it shall fail.
-func (c *Control) count(call string) (n int, mode Mode, err error, cancel context.CancelFunc) {
+func (c *Control) count(call string) (n int, mode Mode, cancel context.CancelFunc, err error) {
 	c.mu.Lock()
 	c.calls = append(c.calls, call)
 	n = len(c.calls)
@@ -160,7 +160,7 @@ func (c *Control) count(call string) (n int, mode Mode, err error, cancel contex
 	if cancel == nil {
 		cancel = func() {}
 	}
-	return n, mode, err, cancel
+	return n, mode, cancel, err
 }
 
 // uncount takes back the n-th call: the driver has passed it on to a prepared statement, which will

@@ -87,7 +87,7 @@ func run[T any](c *conn, call string, do func() (T, error)) (T, error) {
 	if c.lost {
 		return none, driver.ErrBadConn
 	}
-	n, mode, injected, cancel := c.control.count(call)
+	n, mode, cancel, injected := c.control.count(call)
 	switch mode {
 	case FailBefore:
 		return none, injected

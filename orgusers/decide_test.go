@@ -22,8 +22,9 @@ func TestDecideIsPure(t *testing.T) {
 	domains := []string{"Z.example", "acme.example", "a.example", "a.example"}
 	gates := []orgusers.Action{orgusers.ActionUnlock, orgusers.ActionDelete, orgusers.ActionDelete}
 	limits := []orgusers.Limit{{Resource: "z", Max: 1}, {Resource: "a", Max: 2}}
-	build := func(t testing.TB) *office {
-		o := usual(t).offered("mark@acme.example")
+	build := func(tb testing.TB) *office {
+		tb.Helper()
+		o := usual(tb).offered("mark@acme.example")
 		web := o.stack("web", "mark")
 		o.grant("mark", web, orgusers.RoleDeveloper, orgusers.RoleContentManager)
 		o.role("Auditor", "b:b", "a:a")
@@ -35,17 +36,26 @@ func TestDecideIsPure(t *testing.T) {
 	}
 	o := build(t)
 	commands := []orgusers.Command{
-		orgusers.CreateStack{Org: o.org.ID, Name: "new"}, orgusers.RenameStack{Org: o.org.ID, Stack: o.stacks[0].ID, Name: "new"},
-		orgusers.DeleteStack{Org: o.org.ID, Stack: o.stacks[0].ID}, orgusers.SaveRole{Org: o.org.ID, Name: "new", Permissions: permissions},
-		orgusers.SaveRole{Org: o.org.ID, Role: o.roles[0].ID, Name: "new", Permissions: permissions}, orgusers.DeleteRole{Org: o.org.ID, Role: o.roles[0].ID},
-		orgusers.SetAllowedDomains{Org: o.org.ID, Domains: domains}, orgusers.SetSSO{Org: o.org.ID, SSO: orgusers.SSO{Enabled: true}},
-		orgusers.OfferOwnership{Org: o.org.ID, To: o.address("mia@acme.example")}, orgusers.ResendOwnership{Org: o.org.ID}, orgusers.CancelOwnership{Org: o.org.ID},
+		orgusers.CreateStack{Org: o.org.ID, Name: "new"},
+		orgusers.RenameStack{Org: o.org.ID, Stack: o.stacks[0].ID, Name: "new"},
+		orgusers.DeleteStack{Org: o.org.ID, Stack: o.stacks[0].ID},
+		orgusers.SaveRole{Org: o.org.ID, Name: "new", Permissions: permissions},
+		orgusers.SaveRole{Org: o.org.ID, Role: o.roles[0].ID, Name: "new", Permissions: permissions},
+		orgusers.DeleteRole{Org: o.org.ID, Role: o.roles[0].ID},
+		orgusers.SetAllowedDomains{Org: o.org.ID, Domains: domains},
+		orgusers.SetSSO{Org: o.org.ID, SSO: orgusers.SSO{Enabled: true}},
+		orgusers.OfferOwnership{Org: o.org.ID, To: o.address("mia@acme.example")},
+		orgusers.ResendOwnership{Org: o.org.ID},
+		orgusers.CancelOwnership{Org: o.org.ID},
 		orgusers.Leave{Org: o.org.ID},
 		&orgusers.CreateOrganization{NewOrganization: orgusers.NewOrganization{
 			Name: "Beta", Owner: "mark@acme.example", Admins: []string{"new@beta.example"}, Closed: gates, Plan: orgusers.Plan{Limits: limits},
 		}},
-		orgusers.RenameOrganization{Org: o.org.ID, Name: "new"}, orgusers.SetDisabled{Org: o.org.ID, Disabled: true}, orgusers.SetPlan{Org: o.org.ID, Plan: orgusers.Plan{Limits: limits}},
-		orgusers.SetGates{Org: o.org.ID, Closed: gates}, orgusers.RestoreOwner{Org: o.org.ID, Member: o.member("mark").ID},
+		orgusers.RenameOrganization{Org: o.org.ID, Name: "new"},
+		orgusers.SetDisabled{Org: o.org.ID, Disabled: true},
+		orgusers.SetPlan{Org: o.org.ID, Plan: orgusers.Plan{Limits: limits}},
+		orgusers.SetGates{Org: o.org.ID, Closed: gates},
+		orgusers.RestoreOwner{Org: o.org.ID, Member: o.member("mark").ID},
 	}
 	for _, c := range commands {
 		changed := 0
@@ -74,6 +84,7 @@ func TestDecideRandomBulks(t *testing.T) {
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
 			pick := func(from []string) string { return from[r.IntN(len(from))] }
 			people := []string{"olivia owner", "adam admin", "anna admin mfa"}
@@ -93,9 +104,19 @@ func TestDecideRandomBulks(t *testing.T) {
 			for range 40 {
 				o.now = o.now.Add(time.Hour)
 				ops := []orgusers.Operation{
-					orgusers.Remove{}, orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.SetRole{Role: orgusers.RoleMember}, orgusers.Deactivate{},
-					orgusers.Reactivate{}, orgusers.Reactivate{}, orgusers.Delete{}, orgusers.Rename{Name: orgusers.Name{First: pick(names)}}, orgusers.ForcePasswordReset{},
-					orgusers.ResetMFA{}, orgusers.EndSessions{}, orgusers.ResendInvitation{}, orgusers.Unlock{},
+					orgusers.Remove{},
+					orgusers.SetRole{Role: orgusers.RoleAdmin},
+					orgusers.SetRole{Role: orgusers.RoleMember},
+					orgusers.Deactivate{},
+					orgusers.Reactivate{},
+					orgusers.Reactivate{},
+					orgusers.Delete{},
+					orgusers.Rename{Name: orgusers.Name{First: pick(names)}},
+					orgusers.ForcePasswordReset{},
+					orgusers.ResetMFA{},
+					orgusers.EndSessions{},
+					orgusers.ResendInvitation{},
+					orgusers.Unlock{},
 					orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: web, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}, {Stack: shop}}},
 				}
 				var on []string

@@ -31,23 +31,23 @@ type orgDump struct {
 
 // dumpStore walks all listings of a store. Accounts are found by the rosters and, where nobody's
 // roster shows them, by the addresses given.
-func dumpStore(t testing.TB, store orgusers.Store, addresses ...string) storeDump {
-	t.Helper()
+func dumpStore(tb testing.TB, store orgusers.Store, addresses ...string) storeDump {
+	tb.Helper()
 	const page = 50
 	ctx := world.Ctx()
 	var d storeDump
 	var keys []orgusers.AddressKey
 	for _, s := range addresses {
 		a, err := orgusers.ParseAddress(s)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		keys = append(keys, a.Key)
 	}
 	for after := orgusers.OrgID(""); ; {
 		orgs, err := store.Organizations(ctx, orgusers.OrgQuery{After: after, Limit: page})
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		for i := range orgs {
 			after = orgs[i].ID
-			d.Orgs = append(d.Orgs, dumpOrg(t, store, orgs[i]))
+			d.Orgs = append(d.Orgs, dumpOrg(tb, store, orgs[i]))
 		}
 		if len(orgs) < page {
 			break
@@ -60,11 +60,11 @@ func dumpStore(t testing.TB, store orgusers.Store, addresses ...string) storeDum
 	}
 	slices.Sort(keys)
 	v, err := store.View(ctx, orgusers.ViewQuery{UserKeys: slices.Compact(keys)})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	d.Users = v.Users
 	slices.SortFunc(d.Users, func(a, b orgusers.User) int { return compareText(a.ID, b.ID) })
-	d.Account = dumpTrail(t, store, "")
-	for _, e := range dumpEffects(t, store, "") {
+	d.Account = dumpTrail(tb, store, "")
+	for _, e := range dumpEffects(tb, store, "") {
 		if e.Org == "" {
 			d.Outbox = append(d.Outbox, e)
 		}
@@ -72,20 +72,20 @@ func dumpStore(t testing.TB, store orgusers.Store, addresses ...string) storeDum
 	return d
 }
 
-func dumpOrg(t testing.TB, store orgusers.Store, org orgusers.Organization) orgDump {
-	t.Helper()
+func dumpOrg(tb testing.TB, store orgusers.Store, org orgusers.Organization) orgDump {
+	tb.Helper()
 	const page = 50
 	ctx := world.Ctx()
 	v, err := store.View(ctx, orgusers.ViewQuery{Org: org.ID, AllStack: true, Roles: true})
-	require.NoError(t, err)
-	require.Equal(t, org, v.Org, "a listing and a view show the same organization")
+	require.NoError(tb, err)
+	require.Equal(tb, org, v.Org, "a listing and a view show the same organization")
 	d := orgDump{Org: v.Org, Stacks: v.Stacks, Roles: v.Roles}
 	slices.SortFunc(d.Stacks, func(a, b orgusers.Stack) int { return compareText(a.ID, b.ID) })
 	slices.SortFunc(d.Roles, func(a, b orgusers.StackRole) int { return compareText(a.ID, b.ID) })
 	q := orgusers.MemberQuery{Org: org.ID, Sort: orgusers.SortEmail, Limit: page, Grants: true}
 	for {
 		members, err := store.Members(ctx, q)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		d.Members = append(d.Members, members...)
 		if len(members) < page {
 			break
@@ -93,19 +93,19 @@ func dumpOrg(t testing.TB, store orgusers.Store, org orgusers.Organization) orgD
 		key := q.Sort.Key(&members[len(members)-1])
 		q.After = &key
 	}
-	d.Trail = dumpTrail(t, store, org.ID)
-	d.Outbox = dumpEffects(t, store, org.ID)
+	d.Trail = dumpTrail(tb, store, org.ID)
+	d.Outbox = dumpEffects(tb, store, org.ID)
 	return d
 }
 
-func dumpTrail(t testing.TB, store orgusers.Store, org orgusers.OrgID) []orgusers.AuditEntry {
-	t.Helper()
+func dumpTrail(tb testing.TB, store orgusers.Store, org orgusers.OrgID) []orgusers.AuditEntry {
+	tb.Helper()
 	const page = 50
 	var all []orgusers.AuditEntry
 	q := orgusers.AuditQuery{Org: org, Limit: page}
 	for {
 		entries, err := store.Audit(world.Ctx(), q)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		all = append(all, entries...)
 		if len(entries) < page {
 			return all
@@ -115,15 +115,15 @@ func dumpTrail(t testing.TB, store orgusers.Store, org orgusers.OrgID) []orguser
 	}
 }
 
-func dumpEffects(t testing.TB, store orgusers.Store, org orgusers.OrgID) []orgusers.Effect {
-	t.Helper()
+func dumpEffects(tb testing.TB, store orgusers.Store, org orgusers.OrgID) []orgusers.Effect {
+	tb.Helper()
 	const page = 50
 	var all []orgusers.Effect
 	for _, dead := range []bool{false, true} {
 		q := orgusers.EffectQuery{Org: org, Dead: dead, Limit: page}
 		for {
 			effects, err := store.Effects(world.Ctx(), q)
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			all = append(all, effects...)
 			if len(effects) < page {
 				break
@@ -135,10 +135,10 @@ func dumpEffects(t testing.TB, store orgusers.Store, org orgusers.OrgID) []orgus
 }
 
 // of returns one organization of a dump.
-func (d storeDump) of(t testing.TB, id orgusers.OrgID) orgDump {
-	t.Helper()
+func (d storeDump) of(tb testing.TB, id orgusers.OrgID) orgDump {
+	tb.Helper()
 	i := slices.IndexFunc(d.Orgs, func(o orgDump) bool { return o.Org.ID == id })
-	require.GreaterOrEqual(t, i, 0, "the organization is in the dump")
+	require.GreaterOrEqual(tb, i, 0, "the organization is in the dump")
 	return d.Orgs[i]
 }
 

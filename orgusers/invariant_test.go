@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func (c wrongCommand) against(v View) error {
 	env := Env{Now: time.Unix(1, 0).UTC(), NewID: func() string { n++; return fmt.Sprint(n) }}
 	changes, report, err := Decide(v, Actor{User: "admin"}, c, Policy{}, env)
 	if err != nil && (changes.Org != nil || changes.Members != nil || len(report.Outcomes) > 0) {
-		return fmt.Errorf("changes or outcomes beside an error: %v", err)
+		return errors.New("changes or outcomes beside an error: " + err.Error())
 	}
 	return err
 }

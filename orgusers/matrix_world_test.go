@@ -25,15 +25,15 @@ type matrixWorld struct {
 }
 
 // newMatrixWorld sets the stage. disabled: Acme is switched off.
-func newMatrixWorld(t testing.TB, disabled bool) *matrixWorld {
-	t.Helper()
-	x := &matrixWorld{World: world.New(t, memstore.New()), stacks: map[string]orgusers.StackID{}}
-	a := newOffice(t,
+func newMatrixWorld(tb testing.TB, disabled bool) *matrixWorld {
+	tb.Helper()
+	x := &matrixWorld{World: world.New(tb, memstore.New()), stacks: map[string]orgusers.StackID{}}
+	a := newOffice(tb,
 		"olivia owner mfa locked", "adam admin mfa locked", "anna admin mfa locked", "abel admin mfa locked",
 		"mark member mfa locked", "mia member mfa locked", "petra member pending account locked", "ivan member inactive mfa locked",
 		"sven member several mfa locked", "edda admin ended",
 	)
-	b := newOfficeAt(t, "bolt.example", "bob owner mfa locked", "beth admin mfa locked", "sven@acme.example member several mfa locked", "petra@acme.example member locked")
+	b := newOfficeAt(tb, "bolt.example", "bob owner mfa locked", "beth admin mfa locked", "sven@acme.example member several mfa locked", "petra@acme.example member locked")
 	x.acme, x.bolt = a, b
 	a.org.Disabled = disabled
 	for _, owner := range []string{"olivia", "adam", "mark", "mia", "ivan", "edda"} {
@@ -55,7 +55,7 @@ func newMatrixWorld(t testing.TB, disabled bool) *matrixWorld {
 	mark.MFAResetLink, mark.MFAResetExpire = officeID[orgusers.OperationID]("mfa reset"), a.now.Add(time.Hour)
 
 	x.Clock.Tick(a.now.Sub(x.Clock.Now()))
-	putOffices(t, x.Store, b, a)
+	putOffices(tb, x.Store, b, a)
 	return x
 }
 
@@ -68,6 +68,15 @@ func (o *office) open(options ...func(*orgusers.Config)) *matrixWorld {
 	return x
 }
 
+// user is somebody's account as the store has it.
+func (x *matrixWorld) user(email string) orgusers.User {
+	x.T.Helper()
+	v, err := x.Store.View(world.Ctx(), orgusers.ViewQuery{UserKeys: []orgusers.AddressKey{x.acme.address(email).Key}})
+	require.NoError(x.T, err)
+	require.Len(x.T, v.Users, 1)
+	return v.Users[0]
+}
+
 // as is somebody's door to Acme.
 func (x *matrixWorld) as(name string) orgusers.Admin {
 	return x.Svc.Admin(x.acme.actor(name), x.acme.org.ID)
@@ -75,8 +84,8 @@ func (x *matrixWorld) as(name string) orgusers.Admin {
 
 // putOffices writes offices into a store as they stand. An account that several know is taken from
 // the first.
-func putOffices(t testing.TB, store orgusers.Store, offices ...*office) {
-	t.Helper()
+func putOffices(tb testing.TB, store orgusers.Store, offices ...*office) {
+	tb.Helper()
 	known := map[orgusers.UserID]bool{}
 	for _, o := range offices {
 		c := orgusers.Changes{NewOrg: true, NewStacks: o.stacks, NewRoles: o.roles, Effects: o.underWay()}
@@ -96,7 +105,7 @@ func putOffices(t testing.TB, store orgusers.Store, offices ...*office) {
 			m.Grants = nil
 			c.NewMembers = append(c.NewMembers, m)
 		}
-		require.NoError(t, store.Commit(world.Ctx(), c))
+		require.NoError(tb, store.Commit(world.Ctx(), c))
 	}
 }
 

@@ -53,12 +53,14 @@ type office struct {
 //	"ended"                 sessions were ended just now
 //
 // A name is the local part of an address at acme.example, unless it is an address itself.
-func newOffice(t testing.TB, people ...string) *office {
-	return newOfficeAt(t, "acme.example", people...)
+func newOffice(tb testing.TB, people ...string) *office {
+	tb.Helper()
+	return newOfficeAt(tb, "acme.example", people...)
 }
 
-func newOfficeAt(t testing.TB, domain string, people ...string) *office {
-	o := &office{t: t, now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}
+func newOfficeAt(tb testing.TB, domain string, people ...string) *office {
+	tb.Helper()
+	o := &office{t: tb, now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}
 	o.org = orgusers.Organization{
 		ID: officeID[orgusers.OrgID](domain), Name: domain, CreatedAt: o.now.AddDate(-1, 0, 0), Version: 7,
 	}
@@ -360,11 +362,38 @@ func (o *office) decide(a orgusers.Actor, c orgusers.Command) (orgusers.Changes,
 	require.Equal(o.t, changes, again, "the same question got another answer")
 	require.Equal(o.t, report, reportAgain, "the same question got another report")
 	require.Equal(o.t, err, errAgain, "the same question got another error")
+	scribble(&again)
+	require.Equal(o.t, given, kept, "what Decide returns shares memory with what it was given")
 	if err != nil {
 		require.Equal(o.t, orgusers.Changes{}, changes, "an error comes with no changes")
 	}
 	o.hold(changes)
 	return changes, report, err
+}
+
+// scribble writes over every slice in changes that could be somebody else's.
+func scribble(c *orgusers.Changes) {
+	if c.Org != nil {
+		for i := range c.Org.Settings.AllowedDomains {
+			c.Org.Settings.AllowedDomains[i] = "scribble"
+		}
+		for i := range c.Org.Settings.Closed {
+			c.Org.Settings.Closed[i] = "scribble"
+		}
+		for i := range c.Org.Plan.Limits {
+			c.Org.Plan.Limits[i].Max = -1
+		}
+	}
+	for _, r := range append(slices.Clone(c.Roles), c.NewRoles...) {
+		for i := range r.Permissions {
+			r.Permissions[i] = "scribble"
+		}
+	}
+	for _, m := range c.NewMembers {
+		for i := range m.Grants {
+			m.Grants[i].Role = "scribble"
+		}
+	}
 }
 
 // hold checks what must be true of any changes.

@@ -56,6 +56,8 @@ func TestRules_Invite(t *testing.T) {
 			require.True(t, m.LastLogin.IsZero(), "R12.7: listed at once")
 		}
 		require.Equal(t, orgusers.Name{First: "Nia", Last: "New"}, after.member("nia").Name)
+		require.Equal(t, []string{"", "role=admin status=pending"}, []string{c.Audit[0].Before, c.Audit[0].After}, "R10.4")
+		require.Equal(t, []any{after.member("nia").ID, "nia@acme.example"}, []any{c.Audit[0].Member, c.Audit[0].Email})
 		require.Equal(t, o.org.Tally.Pending+2, c.Org.Tally.Pending)
 		require.Equal(t, o.org.Tally.Admins, c.Org.Tally.Admins, "R2.7: nobody administers before joining")
 		require.Empty(t, c.NewUsers, "R2.5: no account is made for who has none")
@@ -136,6 +138,7 @@ func TestRules_Invite(t *testing.T) {
 			Stacks: []orgusers.StackAccess{{Stack: web, Roles: []orgusers.RoleID{orgusers.RoleContentManager}}},
 		})
 		require.Equal(t, []string{"petra: applied renewed Q4"}, lines)
+		require.Equal(t, []string{"role=member status=pending", "role=admin status=pending"}, []string{c.Audit[0].Before, c.Audit[0].After}, "R10.4")
 		was, now := o.member("petra"), after.member("petra")
 		require.Equal(t, was.ID, now.ID, "the same invitation")
 		require.NotEqual(t, was.Link, now.Link, "a new link voids the old one")

@@ -171,7 +171,8 @@ func TestRules_Usage(t *testing.T) {
 	o := usual(t)
 	o.stack("web", "mark")
 	o.org.Plan = orgusers.Plan{Limits: []orgusers.Limit{
-		{Resource: orgusers.ResourceAssets, Max: 10}, {Resource: orgusers.ResourceBandwidth, Max: 5},
+		{Resource: orgusers.ResourceAssets, Max: 10},
+		{Resource: orgusers.ResourceBandwidth, Max: 5},
 		{Resource: orgusers.ResourceUsers, Max: 7},
 	}}
 	figures := meter{orgusers.ResourceAssets: 10, orgusers.ResourceEntries: 3, orgusers.ResourceUsers: 99}

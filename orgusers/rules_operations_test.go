@@ -12,15 +12,19 @@ import (
 )
 
 // usual is an organization with somebody of each kind.
-func usual(t testing.TB, more ...string) *office {
-	return newOffice(t, append([]string{
+func usual(tb testing.TB, more ...string) *office {
+	tb.Helper()
+	return newOffice(tb, append([]string{
 		"olivia owner mfa", "adam admin mfa", "anna admin mfa", "mark member mfa", "mia member mfa",
 		"petra member pending", "ivan member inactive mfa", "sven member several mfa",
 	}, more...)...)
 }
 
 // ownerless is an organization without an owner, kept by its administrators (R12.5).
-func ownerless(t testing.TB, people ...string) *office { return newOffice(t, people...) }
+func ownerless(tb testing.TB, people ...string) *office {
+	tb.Helper()
+	return newOffice(tb, people...)
+}
 
 // operationCase is one line of the rules about operations: who does what to whom, and what comes of
 // it, person by person in the order named.
@@ -48,10 +52,18 @@ func someName() orgusers.Name { return orgusers.Name{First: "Some", Last: "Name"
 func everyOperation(o *office) []orgusers.Operation {
 	stack := o.stack("any", "")
 	return []orgusers.Operation{
-		orgusers.Remove{}, orgusers.SetRole{Role: orgusers.RoleMember},
+		orgusers.Remove{},
+		orgusers.SetRole{Role: orgusers.RoleMember},
 		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: stack, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
-		orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.Delete{}, orgusers.Rename{Name: someName()},
-		orgusers.ForcePasswordReset{}, orgusers.ResetMFA{}, orgusers.EndSessions{}, orgusers.ResendInvitation{}, orgusers.Unlock{},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.Delete{},
+		orgusers.Rename{Name: someName()},
+		orgusers.ForcePasswordReset{},
+		orgusers.ResetMFA{},
+		orgusers.EndSessions{},
+		orgusers.ResendInvitation{},
+		orgusers.Unlock{},
 	}
 }
 
@@ -250,6 +262,7 @@ func TestRules_Selection(t *testing.T) {
 		return names
 	}
 	crowded := func(t *testing.T, n int) *office {
+		t.Helper()
 		people := []string{"olivia owner"}
 		for _, name := range crowd(n) {
 			people = append(people, name+" member")
@@ -325,6 +338,14 @@ func TestRules_Selection(t *testing.T) {
 			if e.Reason == orgusers.ReasonNotFound {
 				require.Equal(t, []any{orgusers.MemberID(""), "unknown"}, []any{e.Member, e.Object}, "S-208: ids in the trail come from rows")
 			}
+		}
+	})
+	t.Run("R6.12 a row whose account the store has lost", func(t *testing.T) {
+		t.Parallel()
+		for _, op := range []orgusers.Operation{orgusers.Delete{}, orgusers.Rename{Name: someName()}, orgusers.EndSessions{}, orgusers.Deactivate{}} {
+			o := usual(t)
+			o.users = slices.DeleteFunc(o.users, func(u orgusers.User) bool { return u.ID == o.member("mark").User })
+			require.Equal(t, "refused not_found R6.12", o.alone("adam", op, "mark"))
 		}
 	})
 	t.Run("R6.9 order and going on", func(t *testing.T) {

@@ -91,7 +91,7 @@ func TestRules_Offer(t *testing.T) {
 	t.Run("R4.1 C5 resending", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
-		o.refusedWith("olivia", orgusers.ResendOwnership{Org: o.org.ID}, orgusers.ErrNotFound)
+		_ = o.refusedWith("olivia", orgusers.ResendOwnership{Org: o.org.ID}, orgusers.ErrNotFound)
 		o.offered("mark@acme.example")
 		c, _, err := o.decide(o.actor("olivia"), orgusers.ResendOwnership{Org: o.org.ID})
 		require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestRules_Offer(t *testing.T) {
 	t.Run("R4.5 cancelling", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
-		o.refusedWith("olivia", orgusers.CancelOwnership{Org: o.org.ID}, orgusers.ErrNotFound)
+		_ = o.refusedWith("olivia", orgusers.CancelOwnership{Org: o.org.ID}, orgusers.ErrNotFound)
 		o.offered("mark@acme.example")
 		c, _, err := o.decide(o.actor("olivia"), orgusers.CancelOwnership{Org: o.org.ID})
 		require.NoError(t, err)
@@ -165,6 +165,9 @@ func TestRules_AcceptOwnership(t *testing.T) {
 				require.Equal(t, s.ID == olivias, s.Owner == old.User, "Q21 the old owner's stacks stay theirs")
 			}
 			require.Len(t, old.Grants, 1, "and stack roles")
+			joins := now.JoinedAt.Equal(x.Clock.Now())
+			require.Equal(t, c.to == "pia@acme.example" || c.to == "otto@else.example", joins)
+			require.Equal(t, o.user(c.to).Orgs+map[bool]int{true: 1}[joins], x.user(c.to).Orgs, "one organization more for who joins")
 			if o.find(c.to) != nil {
 				require.Len(t, now.Grants, 1, "R4.6 the new one's stack roles stay")
 			}

@@ -50,7 +50,7 @@ func TestRules_RolesThatCanBeGiven(t *testing.T) {
 		require.Equal(t, []string{"role", "role"}, []string{e.Fields[0].Field, string(e.Fields[0].Reason)})
 	}
 	o := usual(t)
-	o.refusedWith("olivia", orgusers.Bulk{Org: o.org.ID, Operation: orgusers.SetRole{}, Members: o.ids("mark")}, orgusers.ErrInvalid)
+	_ = o.refusedWith("olivia", orgusers.Bulk{Org: o.org.ID, Operation: orgusers.SetRole{}, Members: o.ids("mark")}, orgusers.ErrInvalid)
 }
 
 // TestRules_SetRole: what changing a role does, and what it leaves (R1.9, Q13).
@@ -215,29 +215,29 @@ func TestRules_Remove(t *testing.T) {
 // TestRules_Leave: any member but the owner may leave (R1.13).
 func TestRules_Leave(t *testing.T) {
 	t.Parallel()
+	alone := []string{"adam admin", "mark member", "ida admin inactive", "paul admin pending"}
 	for _, c := range []struct {
 		name, who string
-		office    func(t *testing.T) *office
+		people    []string // nil: the usual ones
+		sso       orgusers.SSO
 		reason    orgusers.Reason // "": may
 	}{
-		{"R1.13 a member", "mark", func(t *testing.T) *office { return usual(t) }, ""},
-		{"R1.13 an admin", "adam", func(t *testing.T) *office { return usual(t) }, ""},
-		{"R1.13 a person of several", "sven", func(t *testing.T) *office { return usual(t) }, ""},
-		{"R1.13 the owner transfers first", "olivia", func(t *testing.T) *office { return usual(t) }, orgusers.ReasonOwnerMustTransfer},
-		{"S-051 who is deactivated cannot do anything", "ivan", func(t *testing.T) *office { return usual(t) }, orgusers.ReasonNotJoined},
-		{"R12.5 the last administrator", "adam", func(t *testing.T) *office {
-			return ownerless(t, "adam admin", "mark member", "ida admin inactive", "paul admin pending")
-		}, orgusers.ReasonLastAdmin},
-		{"R12.5 not the last", "adam", func(t *testing.T) *office { return ownerless(t, "adam admin", "anna admin") }, ""},
-		{"R2.28 managed by the identity provider", "mark", func(t *testing.T) *office {
-			o := usual(t)
-			o.org.Settings.SSO = orgusers.SSO{Enabled: true, RoleMapping: true}
-			return o
-		}, orgusers.ReasonIdPManaged},
+		{name: "R1.13 a member", who: "mark"},
+		{name: "R1.13 an admin", who: "adam"},
+		{name: "R1.13 a person of several", who: "sven"},
+		{name: "R1.13 the owner transfers first", who: "olivia", reason: orgusers.ReasonOwnerMustTransfer},
+		{name: "S-051 who is deactivated cannot do anything", who: "ivan", reason: orgusers.ReasonNotJoined},
+		{name: "R12.5 the last administrator", who: "adam", people: alone, reason: orgusers.ReasonLastAdmin},
+		{name: "R12.5 not the last", who: "adam", people: append([]string{"anna admin"}, alone...)},
+		{name: "R2.28 managed by the identity provider", who: "mark", sso: orgusers.SSO{Enabled: true, RoleMapping: true}, reason: orgusers.ReasonIdPManaged},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			o := c.office(t)
+			o := usual(t)
+			if c.people != nil {
+				o = ownerless(t, c.people...)
+			}
+			o.org.Settings.SSO = c.sso
 			o.stack("mine", c.who)
 			if c.reason != "" {
 				require.Equal(t, c.reason, o.refusedWith(c.who, orgusers.Leave{Org: o.org.ID}, orgusers.ErrDenied).Reason)

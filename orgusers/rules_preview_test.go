@@ -56,8 +56,9 @@ func (h hostSessions) Active(_ context.Context, users []orgusers.UserID) (map[or
 
 func (h hostSessions) End(context.Context, []orgusers.UserID, time.Time) error { return nil }
 
-func previewOffice(t testing.TB, change func(o *office)) *office {
-	o := usual(t, "uma member locked own mfa", "bea admin locked", "ines admin inactive")
+func previewOffice(tb testing.TB, change func(o *office)) *office {
+	tb.Helper()
+	o := usual(tb, "uma member locked own mfa", "bea admin locked", "ines admin inactive")
 	o.stack("any", "mark")
 	change(o)
 	return o
@@ -142,10 +143,18 @@ func sampledFor(o *office, m *orgusers.Member) []orgusers.Operation {
 		role = orgusers.RoleMember
 	}
 	return []orgusers.Operation{
-		orgusers.Remove{}, orgusers.SetRole{Role: role},
+		orgusers.Remove{},
+		orgusers.SetRole{Role: role},
 		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: o.stacks[0].ID, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
-		orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.Delete{}, orgusers.Rename{Name: someName()}, orgusers.ForcePasswordReset{},
-		orgusers.ResetMFA{}, orgusers.EndSessions{}, orgusers.ResendInvitation{}, orgusers.Unlock{},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.Delete{},
+		orgusers.Rename{Name: someName()},
+		orgusers.ForcePasswordReset{},
+		orgusers.ResetMFA{},
+		orgusers.EndSessions{},
+		orgusers.ResendInvitation{},
+		orgusers.Unlock{},
 	}
 }
 

@@ -81,6 +81,17 @@ func TestRules_SetStacks(t *testing.T) {
 		}}}, orgusers.ErrInvalid)
 		require.Equal(t, []string{"stacks[0].roles[0]", "stacks[1]"}, []string{e.Fields[0].Field, e.Fields[1].Field})
 	})
+	t.Run("a hundred roles on one stack", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t)
+		op := orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: o.stack("web", "mark")}}}
+		for i := range 100 {
+			op.Stacks[0].Roles = append(op.Stacks[0].Roles, o.role(fmt.Sprint("role ", i)))
+		}
+		_, after, lines := o.decideBulk("adam", op, "mark")
+		require.Equal(t, []string{"mark: applied"}, lines)
+		require.Len(t, after.member("mark").Grants, 100)
+	})
 	t.Run("no stack, or one twice", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
@@ -139,8 +150,14 @@ func TestRules_Stacks(t *testing.T) {
 		mayRename  bool
 		mayDelete  bool
 	}{
-		{"mark", "mark", true, true}, {"mark", "mia", false, false}, {"adam", "mia", true, false}, {"adam", "adam", true, true},
-		{"olivia", "mia", true, true}, {"adam", "", true, true}, {"mark", "", false, false}, {"ivan", "ivan", false, false},
+		{"mark", "mark", true, true},
+		{"mark", "mia", false, false},
+		{"adam", "mia", true, false},
+		{"adam", "adam", true, true},
+		{"olivia", "mia", true, true},
+		{"adam", "", true, true},
+		{"mark", "", false, false},
+		{"ivan", "ivan", false, false},
 	} {
 		t.Run(fmt.Sprintf("R3.9 %s on a stack of %q", c.who, c.owner), func(t *testing.T) {
 			t.Parallel()
@@ -160,8 +177,8 @@ func TestRules_Stacks(t *testing.T) {
 	t.Run("R3.9 of a stack that is not there", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
-		o.refusedWith("adam", orgusers.DeleteStack{Org: o.org.ID, Stack: "x"}, orgusers.ErrNotFound)
-		o.refusedWith("olivia", orgusers.DeleteStack{Org: o.org.ID, Stack: "x"}, orgusers.ErrNotFound)
+		_ = o.refusedWith("adam", orgusers.DeleteStack{Org: o.org.ID, Stack: "x"}, orgusers.ErrNotFound)
+		_ = o.refusedWith("olivia", orgusers.DeleteStack{Org: o.org.ID, Stack: "x"}, orgusers.ErrNotFound)
 		require.Equal(t, orgusers.ReasonNotAdministrator, o.refusedWith("mark", orgusers.DeleteStack{Org: o.org.ID, Stack: "x"}, orgusers.ErrDenied).Reason)
 	})
 }
@@ -187,6 +204,8 @@ func TestRules_StackRoles(t *testing.T) {
 		c, _, err := o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Name: strings.Repeat("é", 160), Permissions: many[:100]})
 		require.NoError(t, err)
 		require.Len(t, c.NewRoles[0].Permissions, 100)
+		_, _, err = o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Name: "x", Permissions: []orgusers.Permission{orgusers.Permission(strings.Repeat("a", 64))}})
+		require.NoError(t, err)
 		require.Equal(t, orgusers.ReasonTooMany, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Name: "x", Permissions: many}, orgusers.ErrInvalid).Fields[0].Reason)
 		require.Equal(t, orgusers.ReasonTooLong, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Name: strings.Repeat("é", 161)}, orgusers.ErrInvalid).Fields[0].Reason)
 		require.Equal(t, orgusers.ReasonRequired, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Name: " "}, orgusers.ErrInvalid).Fields[0].Reason)
@@ -202,9 +221,10 @@ func TestRules_StackRoles(t *testing.T) {
 		c, _, err := o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Role: id, Name: "Auditors", Permissions: []orgusers.Permission{"b", "a", "b"}})
 		require.NoError(t, err)
 		require.Equal(t, []orgusers.StackRole{{ID: id, Org: o.org.ID, Name: "Auditors", Permissions: []orgusers.Permission{"a", "b"}}}, c.Roles)
+		require.Equal(t, []string{"name=Auditor permissions=a:read", "name=Auditors permissions=a,b", string(id)}, []string{c.Audit[0].Before, c.Audit[0].After, c.Audit[0].Object}, "R10.4")
 		require.Equal(t, orgusers.ReasonDuplicate, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Role: id, Name: "OTHER"}, orgusers.ErrInvalid).Fields[0].Reason)
 		require.Equal(t, orgusers.ReasonDuplicate, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Name: "auditor"}, orgusers.ErrInvalid).Fields[0].Reason)
-		o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Role: "x", Name: "y"}, orgusers.ErrNotFound)
+		_ = o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Role: "x", Name: "y"}, orgusers.ErrNotFound)
 	})
 	t.Run("S-070 deleting takes it from everybody, on every stack", func(t *testing.T) {
 		t.Parallel()
@@ -255,14 +275,15 @@ func TestRules_Access(t *testing.T) {
 		require.False(t, a.Stack(web) || a.Can(web, orgusers.PermissionRead), "R1.10 organization roles give no access to stacks")
 	}
 
-	t.Run("R1.9 a role counts at once", func(t *testing.T) {
+	{ // R1.9 a role counts at once
 		require.NoError(t, x.as("olivia").Do(ctx, orgusers.SetRole{Role: orgusers.RoleAdmin}, o.member("mark").ID))
 		a, err := access("mark")
 		require.NoError(t, err)
 		require.True(t, a.Administers())
 		require.NoError(t, x.as("mark").Do(ctx, orgusers.SetRole{Role: orgusers.RoleMember}, o.member("anna").ID))
-	})
-	t.Run("R12.2 S-066 what is cut is cut at once", func(t *testing.T) {
+	}
+
+	{ // R12.2 S-066 what is cut is cut at once
 		x.Clock.Tick(time.Second)
 		require.NoError(t, x.as("olivia").Do(ctx, orgusers.EndSessions{}, o.member("adam").ID))
 		_, err := access("adam")
@@ -280,10 +301,11 @@ func TestRules_Access(t *testing.T) {
 		require.NoError(t, x.as("olivia").Do(ctx, orgusers.Remove{}, o.member("mia").ID))
 		_, err = access("mia")
 		require.ErrorIs(t, err, orgusers.ErrNotFound)
-	})
-	t.Run("R1.7 what a member sees", func(t *testing.T) {
+	}
+
+	{ // R1.7 what a member sees
 		orgs, err := x.Svc.Account(o.actor("mark")).Organizations(ctx, "", 0)
 		require.NoError(t, err)
 		require.Equal(t, []orgusers.OrganizationInfo{{ID: o.org.ID, Name: o.org.Name}}, orgs)
-	})
+	}
 }

@@ -189,7 +189,7 @@ func dump(t testing.TB, db *sql.DB) string {
 			out = append(out, fmt.Sprint(table, values))
 		}
 		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		require.NoError(t, rows.Close()) //nolint:sqlclosecheck // checked
 	}
 	slices.Sort(out)
 	return strings.Join(out, "\n")

@@ -156,7 +156,8 @@ func TestPlans(t *testing.T) {
 			Keys: []orgusers.AddressKey{"u0004@o.example"}, Owner: true, Inviters: true, Grants: true, Owned: true,
 			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
 		},
-		{Org: "o", AllStack: true}, {Request: "r"},
+		{Org: "o", AllStack: true},
+		{Request: "r"},
 	} {
 		view(t, s, q)
 	}
@@ -317,12 +318,19 @@ func TestViewStatements(t *testing.T) {
 	for n, queries := range map[int][]orgusers.ViewQuery{
 		0: {{}},
 		1: {
-			{Org: "o"}, {Org: "o", Request: "r"}, {Request: "r"}, {Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"}},
-			{Org: "o", Grants: true}, {Org: "o", Owned: true}, {Org: "o", Members: []orgusers.MemberID{""}, Joined: []orgusers.UserID{""}},
+			{Org: "o"},
+			{Org: "o", Request: "r"},
+			{Request: "r"},
+			{Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"}},
+			{Org: "o", Grants: true},
+			{Org: "o", Owned: true},
+			{Org: "o", Members: []orgusers.MemberID{""}, Joined: []orgusers.UserID{""}},
 		},
 		2: {
 			{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Joined: []orgusers.UserID{"o-u2"}, Keys: []orgusers.AddressKey{"k"}, Owner: true, Inviters: true},
-			{Org: "o", Stacks: []orgusers.StackID{"s1"}, Roles: true}, {Org: "o", AllStack: true}, {Org: "o", Roles: true},
+			{Org: "o", Stacks: []orgusers.StackID{"s1"}, Roles: true},
+			{Org: "o", AllStack: true},
+			{Org: "o", Roles: true},
 		},
 		3: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true}, {Org: "o", Joined: []orgusers.UserID{"o-u3"}, Owned: true}},
 		4: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true, Owned: true, AllStack: true, Roles: true}},

@@ -389,7 +389,7 @@ func failuresBackOff(t *testing.T, open Opener) {
 func othersFlow(t *testing.T, open Opener) {
 	var delivered []string
 	w := world.New(t, open(t), func(c *orgusers.Config) {
-		c.SendTimeout = 20 * time.Millisecond
+		c.SendTimeout = 500 * time.Millisecond // a database is asked first whether a link is still good
 		c.Mailer = send(func(ctx context.Context, m orgusers.Mail) error {
 			switch {
 			case strings.HasPrefix(m.To, "hang"):
@@ -685,7 +685,7 @@ func portsInBounds(t *testing.T, open Opener) {
 	}
 	for name, p := range ports {
 		w := world.New(t, open(t), func(c *orgusers.Config) {
-			c.SendTimeout = 20 * time.Millisecond
+			c.SendTimeout = 500 * time.Millisecond // a database is asked first whether a link is still good
 			c.Sessions = portSessions{active: p.active}
 			c.Meter = p.meter
 		})

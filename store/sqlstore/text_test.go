@@ -69,6 +69,22 @@ func TestAssignments(t *testing.T) {
 	require.Equal(t, []any{"x", "2", int64(5), "1", int64(1), "2", int64(2)}, q.args)
 }
 
+// Many values are found by halves: no row tries more than a few terms.
+func TestAssignmentsOfMany(t *testing.T) {
+	t.Parallel()
+	var set assignments
+	for i := range 2 * few {
+		set.int("n", string(rune('a'+(i*7)%(2*few))), int64(i))
+	}
+	var q text
+	set.write(&q, 2*few)
+	half := strings.Repeat(` WHEN ? THEN ?`, few)
+	require.Equal(t, `, n = CASE WHEN id < ? THEN CASE id`+half+` ELSE n END ELSE CASE id`+half+` ELSE n END END`, q.sql.String())
+	require.Equal(t, string(rune('a'+few)), q.args[0])
+	require.Equal(t, []any{"a", int64(0)}, q.args[1:3])
+	require.Len(t, q.args, 1+2*2*few)
+}
+
 // Accounts of one version are one condition; others share a term with those of their version.
 func TestGuarded(t *testing.T) {
 	t.Parallel()

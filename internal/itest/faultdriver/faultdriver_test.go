@@ -57,7 +57,7 @@ func TestCalls(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, []string{insert, insert, insert}, control.Statements())
-	require.NoError(t, stmt.Close())
+	require.NoError(t, stmt.Close()) //nolint:sqlclosecheck // checked
 	var seen []string
 	control.OnCall(func(_ int, call string) { seen = append(seen, call) })
 	require.Equal(t, 4, rows(t, db))

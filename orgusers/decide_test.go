@@ -197,6 +197,15 @@ func TestDecideWithoutAService(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, c.Org.OwnerID)
 		require.Equal(t, int64(2), c.Org.Tally.Admins)
+		ten := make([]string, 10)
+		for i := range ten {
+			ten[i] = fmt.Sprintf("a%d@beta.example", i)
+		}
+		c, err = create(orgusers.NewOrganization{Name: "Beta", Owner: "o@beta.example", Admins: ten})
+		require.NoError(t, err)
+		require.Len(t, c.NewMembers, 11)
+		_, err = create(orgusers.NewOrganization{Name: "Beta", Owner: "o@beta.example", Admins: append(ten, "b@beta.example")})
+		require.ErrorIs(t, err, orgusers.ErrInvalid, "at most ten")
 		_, err = create(orgusers.NewOrganization{Name: "Beta", Owner: "a@beta.example", Admins: []string{"A@beta.example"}})
 		require.ErrorIs(t, err, orgusers.ErrInvalid, "nobody is named twice")
 		_, err = create(orgusers.NewOrganization{Name: "Beta", Owner: "a@beta.example", Admins: []string{"b@beta.example"}, Plan: orgusers.Plan{Limits: []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: 1}}}})

@@ -450,18 +450,25 @@ func TestS156_PortsAreAskedForAdministratorsOnly(t *testing.T) {
 			port := &portOfSessions{}
 			x.Conf.Sessions = port
 			x.World = x.Second()
-			_, err := x.Svc.Admin(x.actor(kind), x.acme.org.ID).Apply(world.Ctx(), orgusers.EndSessions{}, x.acme.member("mia").ID)
-			switch answer {
-			case "ok":
-				require.ErrorIs(t, err, orgusers.ErrStore)
-				require.EqualValues(t, 1, port.asked.Load())
-				return
-			case "404":
-				require.ErrorIs(t, err, orgusers.ErrNotFound)
-			default:
-				requireRefused(t, methodRule{name: "Admin.Apply"}, answer, err)
+			admin, mia := x.Svc.Admin(x.actor(kind), x.acme.org.ID), x.acme.member("mia").ID
+			for i, ask := range []func() error{
+				func() error { _, err := admin.Apply(world.Ctx(), orgusers.EndSessions{}, mia); return err },
+				func() error { _, err := admin.Preview(world.Ctx(), orgusers.EndSessions{}, mia); return err },
+				func() error { _, err := admin.Allowed(world.Ctx(), mia); return err },
+			} {
+				err := ask()
+				switch answer {
+				case "ok":
+					require.ErrorIs(t, err, orgusers.ErrStore)
+					require.EqualValues(t, i+1, port.asked.Load())
+					continue
+				case "404":
+					require.ErrorIs(t, err, orgusers.ErrNotFound)
+				default:
+					requireRefused(t, methodRule{name: "Admin.Apply"}, answer, err)
+				}
+				require.Zero(t, port.asked.Load())
 			}
-			require.Zero(t, port.asked.Load())
 		})
 	}
 }

@@ -399,6 +399,8 @@ func scribble(c *orgusers.Changes) {
 // hold checks what must be true of any changes.
 func (o *office) hold(c orgusers.Changes) {
 	o.t.Helper()
+	byID := func(a, b orgusers.UserUpdate) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	require.True(o.t, slices.IsSortedFunc(c.Users, byID) && slices.IsSortedFunc(c.DeleteUsers, byID), "accounts are locked in one order")
 	if c.Org == nil {
 		return
 	}

@@ -99,6 +99,17 @@ func TestRules_Invite(t *testing.T) {
 		require.NotNil(t, after.find("nia"))
 		require.Nil(t, after.find("neo"))
 	})
+	t.Run("R2.1 what is no address is reported in its place", func(t *testing.T) {
+		t.Parallel()
+		_, rep, err := usual(t).inviteAs("adam", orgusers.Invitation{To: "nia@acme.example\n\nnot an address\nneo@acme.example"})
+		require.NoError(t, err)
+		require.Len(t, rep.Outcomes, 3)
+		var got [][]any
+		for _, out := range rep.Outcomes {
+			got = append(got, []any{out.Line, out.Email, out.Input, out.Member != ""})
+		}
+		require.Equal(t, [][]any{{1, "nia@acme.example", "", true}, {3, "", "not an address", false}, {4, "neo@acme.example", "", true}}, got)
+	})
 	t.Run("Q5 all or nothing", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
@@ -225,6 +236,37 @@ func TestRules_Invite(t *testing.T) {
 			require.Equal(t, field, e.Fields[0].Field)
 		}
 	})
+}
+
+// TestRules_AllowedDomains: who sets them, what they may be, and whom they touch (R2.11).
+func TestRules_AllowedDomains(t *testing.T) {
+	t.Parallel()
+	set := func(o *office, domains ...string) orgusers.SetAllowedDomains {
+		return orgusers.SetAllowedDomains{Org: o.org.ID, Domains: domains}
+	}
+	many := make([]string, 31)
+	for i := range many {
+		many[i] = fmt.Sprintf("d%02d.example", i)
+	}
+	o := usual(t)
+	c, _, err := o.decide(o.actor("adam"), set(o, " Else.EXAMPLE", "bücher.example", "else.example"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"else.example", "xn--bcher-kva.example"}, c.Org.Settings.AllowedDomains)
+	require.Empty(t, c.Members, "people already there are not touched")
+	o = o.after(c)
+	c, _, err = o.decide(o.actor("adam"), set(o, "xn--bcher-kva.example", "ELSE.example"))
+	require.NoError(t, err)
+	require.Equal(t, orgusers.Changes{}, c, "the same ones are no change")
+	c, _, err = o.decide(o.actor("adam"), set(o))
+	require.NoError(t, err)
+	require.Empty(t, c.Org.Settings.AllowedDomains, "none is no limit")
+	c, _, err = o.decide(o.actor("adam"), set(o, many[:30]...))
+	require.NoError(t, err)
+	require.Len(t, c.Org.Settings.AllowedDomains, 30)
+	require.Equal(t, orgusers.ReasonTooMany, o.refusedWith("adam", set(o, many...), orgusers.ErrInvalid).Fields[0].Reason)
+	e := o.refusedWith("adam", set(o, "fine.example", "", "nodot", "a@b.example"), orgusers.ErrInvalid)
+	require.Len(t, e.Fields, 3, "every bad one at once")
+	require.Equal(t, "domains[1]", e.Fields[0].Field)
 }
 
 // TestRules_Seats: everyone on the roster takes one, the pending included (Q6, R9.3, S-028).
@@ -417,6 +459,87 @@ func TestRules_Accept(t *testing.T) {
 		_, err = accept(x)
 		require.ErrorIs(t, err, orgusers.ErrExpired, "S-006: once")
 	})
+	for _, c := range []struct {
+		rule, petra     string // how the office knows her
+		needsName       bool
+		needsPassword   bool
+		sso             orgusers.SSO
+		given           orgusers.NewAccount
+		bad             []string // the fields found wrong
+		keepsOldAccount bool
+	}{
+		{
+			rule: "R2.6 no account", petra: "petra member pending", needsName: true, needsPassword: true,
+			given: orgusers.NewAccount{Name: someName(), Password: world.Password},
+		},
+		{
+			rule: "R2.6 no account, nothing given", petra: "petra member pending", needsName: true, needsPassword: true,
+			bad: []string{"name.first", "password"},
+		},
+		{
+			rule: "R2.6 no account, a name that is none", petra: "petra member pending", needsName: true, needsPassword: true,
+			given: orgusers.NewAccount{Name: orgusers.Name{First: "a\nb", Last: "c\x00"}, Password: world.Password}, bad: []string{"name.first", "name.last"},
+		},
+		{
+			rule: "S-002 an account nobody has proved keeps nothing that lets another in", petra: "petra member pending account unproved mfa", needsPassword: true,
+			given: orgusers.NewAccount{Password: "another " + world.Password}, keepsOldAccount: true,
+		},
+		{
+			rule: "S-002 an account nobody has proved needs a password", petra: "petra member pending account unproved", needsPassword: true,
+			bad: []string{"password"},
+		},
+		{
+			rule: "R2.20 single sign-on needs no password", petra: "petra member pending", needsName: true, sso: orgusers.SSO{Enabled: true},
+			given: orgusers.NewAccount{Name: someName()},
+		},
+		{
+			rule: "R2.21 who may use own credentials needs one", petra: "petra member pending own", needsName: true, needsPassword: true,
+			sso: orgusers.SSO{Enabled: true}, given: orgusers.NewAccount{Name: someName()}, bad: []string{"password"},
+		},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t, "olivia owner", c.petra)
+			o.org.Settings.SSO = c.sso
+			if u := o.user("petra"); u != nil {
+				u.ResetLink, u.MFAResetLink, u.ResetRequired = officeID[orgusers.OperationID]("r"), officeID[orgusers.OperationID]("m"), true
+			}
+			x := o.open()
+			token := x.token(orgusers.MailInvitation)
+			info, err := x.Visitor().InspectInvitation(ctx, token)
+			require.NoError(t, err)
+			require.Equal(t, orgusers.InvitationInfo{
+				Org: o.org.ID, OrgName: o.org.Name, Email: "petra@acme.example", Name: o.member("petra").Name, Role: orgusers.RoleMember,
+				InvitedBy: "olivia@acme.example", ExpiresAt: o.member("petra").ExpiresAt, NeedsName: c.needsName, NeedsPassword: c.needsPassword,
+			}, info)
+			joined, err := x.Visitor().AcceptInvitation(ctx, token, c.given)
+			if c.bad != nil {
+				require.ErrorIs(t, err, orgusers.ErrInvalid)
+				var e *orgusers.Error
+				require.ErrorAs(t, err, &e)
+				var fields []string
+				for _, f := range e.Fields {
+					fields = append(fields, f.Field)
+				}
+				require.Equal(t, c.bad, fields, "all of them at once")
+				requireUnused(t, x)
+				return
+			}
+			require.NoError(t, err)
+			u := x.user("petra@acme.example")
+			require.Equal(t, []any{u.ID, !c.keepsOldAccount}, []any{joined.User, joined.NewAccount})
+			require.True(t, u.Verified, "the link proves the mailbox")
+			require.Equal(t, c.given.Password == "", u.Password == "")
+			require.NotEqual(t, everybodysPassword(), u.Password)
+			require.Equal(t, []any{orgusers.OperationID(""), orgusers.OperationID(""), false}, []any{u.ResetLink, u.MFAResetLink, u.ResetRequired}, "older links are void")
+			if c.keepsOldAccount {
+				require.Equal(t, []any{o.user("petra").ID, o.user("petra").Name, orgusers.MFA{}, x.Clock.Now()}, []any{u.ID, u.Name, u.MFA, u.SessionsValidFrom})
+				return
+			}
+			require.Equal(t, someName(), u.Name)
+			require.Equal(t, 1, u.Orgs)
+		})
+	}
 	t.Run("R9.3 S-028 the plan has shrunk", func(t *testing.T) {
 		t.Parallel()
 		x := newMatrixWorld(t, false)

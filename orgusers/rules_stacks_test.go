@@ -201,8 +201,9 @@ func TestRules_StackRoles(t *testing.T) {
 		for i := range many {
 			many[i] = orgusers.Permission(fmt.Sprintf("p:%d", i))
 		}
-		c, _, err := o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Name: strings.Repeat("é", 160), Permissions: many[:100]})
+		c, rep, err := o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Name: strings.Repeat("é", 160), Permissions: many[:100]})
 		require.NoError(t, err)
+		require.Equal(t, string(c.NewRoles[0].ID), rep.Subject)
 		require.Len(t, c.NewRoles[0].Permissions, 100)
 		_, _, err = o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Name: "x", Permissions: []orgusers.Permission{orgusers.Permission(strings.Repeat("a", 64))}})
 		require.NoError(t, err)

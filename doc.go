@@ -18,6 +18,7 @@
 //   - store/sqlstore: a store on database/sql. The host brings the driver and opens the database.
 //   - mailer: the texts of every mail, plain and HTML, replaceable by kind and locale.
 //   - mailer/filemailer: writes mails as .eml files into a folder, for development.
+//   - session/scssession: ends sessions by user for hosts that keep theirs in alexedwards/scs.
 //   - examples: programs to run and to copy from; start with examples/quickstart.
 //   - internal/itest: the tests that need drivers, servers or other processes.
 //

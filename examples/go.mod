@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/orgusers/go-orgusers => ../
 
 require (
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/orgusers/go-orgusers v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	modernc.org/sqlite v1.60.1

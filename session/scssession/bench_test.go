@@ -36,12 +36,13 @@ const crowdSize = 100_000
 
 // crowd has that many sessions in memory, two for each user, and how to begin one more. They are put
 // where a sign-in puts them.
-func crowd(t testing.TB) (s *scssession.Sessions, manager *scs.SessionManager, begin func(i int)) {
+func crowd(tb testing.TB) (s *scssession.Sessions, manager *scs.SessionManager, begin func(i int)) {
+	tb.Helper()
 	manager, store := newManager()
 	manager.Codec = jsonCodec{}
 	index := scssession.NewMemoryIndex()
 	s, err := scssession.New(manager, scssession.Config{Index: index})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	began, deadline := time.Now().Truncate(time.Microsecond), time.Now().Add(time.Hour)
 	n := 0
 	begin = func(i int) {
@@ -49,10 +50,10 @@ func crowd(t testing.TB) (s *scssession.Sessions, manager *scs.SessionManager, b
 		key := fmt.Sprintf("%043d", n)
 		data := fmt.Appendf(nil, `{"Values":{"orgusers.signed_in":"{\"user\":\"%s\",\"since\":%d}"}}`, crowdUser(i), began.UnixMicro())
 		if err := store.Commit(key, data, deadline); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := index.Add(context.Background(), scssession.Entry{Key: key, User: crowdUser(i), Began: began, Deadline: deadline}, began); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	for i := range crowdSize {

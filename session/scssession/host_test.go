@@ -35,6 +35,7 @@ func newManager() (*scs.SessionManager, *memstore.MemStore) {
 }
 
 func newHost(t *testing.T) *host {
+	t.Helper()
 	h := &host{}
 	h.manager, h.store = newManager()
 	clock := world.NewClock()
@@ -86,6 +87,7 @@ type browser struct {
 }
 
 func (h *host) browser(t *testing.T) *browser {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	return &browser{t: t, h: h, c: &http.Client{Jar: jar}}

@@ -21,6 +21,7 @@ var never = at(-1 << 40)
 
 // Run tests an index. open returns an empty one.
 func Run(t *testing.T, open func(t *testing.T) scssession.Index) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, scssession.Index)

@@ -44,6 +44,8 @@ var (
 	// ErrSettings: the database or the connection is set up in a way that loses data, such as MySQL
 	// without strict mode.
 	ErrSettings = errors.New("sqlstore: unsafe database settings")
+	// ErrTarget: [Store.MigrateTo] cannot lead to the version asked for.
+	ErrTarget = errors.New("sqlstore: not a version to migrate to")
 )
 
 // Options are what a host may choose. The zero value is the default.

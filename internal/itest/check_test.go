@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -354,7 +355,7 @@ func TestCheckMySQL(t *testing.T) {
 			require.NoError(t, err)
 			bad.dsn = config.FormatDSN() + "?"
 			for key, value := range c.options {
-				bad.dsn += key + "=" + strings.ReplaceAll(value, "/", "%2F") + "&"
+				bad.dsn += key + "=" + url.QueryEscape(value) + "&"
 			}
 			bad.dsn = strings.TrimSuffix(bad.dsn, "&")
 			require.Equal(t, c.want, codes(findings(t, newStore(t, bad.open(t, 3), bad))))

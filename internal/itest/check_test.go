@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
+	_ "github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
 	"github.com/orgusers/go-orgusers/internal/itest/dbserver"
@@ -386,4 +387,31 @@ func TestCheckGalera(t *testing.T) {
 	config.Params = map[string]string{"wsrep_sync_wait": "1"}
 	d.dsn = config.FormatDSN()
 	require.Empty(t, findings(t, newStore(t, d.open(t, 4), d)))
+}
+
+// Through other drivers, and other ways of passing arguments, a good database is good and a bad one bad.
+func TestCheckDrivers(t *testing.T) {
+	t.Parallel()
+	check := func(t *testing.T, d database) {
+		db := d.open(t, 4)
+		s := d.store(t, db)
+		require.Empty(t, findings(t, s))
+		run(t, db, "DROP TABLE orgusers_grants")
+		require.Equal(t, []sqlstore.Code{sqlstore.CodeTable}, codes(findings(t, s)))
+	}
+	t.Run("lib/pq", func(t *testing.T) {
+		d := postgresDatabase(t)
+		d.driver = "postgres"
+		check(t, d)
+	})
+	t.Run("simple protocol", func(t *testing.T) {
+		d := postgresDatabase(t)
+		d.dsn += "&default_query_exec_mode=simple_protocol"
+		check(t, d)
+	})
+	t.Run("interpolation", func(t *testing.T) {
+		d := mysqlDatabase(t)
+		d.dsn += "?interpolateParams=true"
+		check(t, d)
+	})
 }

@@ -56,12 +56,12 @@ const (
 type Finding struct {
 	Code     Code
 	Severity Severity
-	Problem  string // what is wrong, one sentence
-	Remedy   string // what to do about it, one sentence
+	Problem  string // what is wrong
+	Remedy   string // what to do about it
 }
 
 func (f Finding) String() string {
-	return fmt.Sprintf("%s %s: %s. %s.", f.Severity, f.Code, f.Problem, f.Remedy)
+	return fmt.Sprintf("%s %s: %s; to do: %s", f.Severity, f.Code, f.Problem, f.Remedy)
 }
 
 // Check returns everything it finds wrong with the database, errors first; a good one gives an empty

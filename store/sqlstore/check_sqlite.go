@@ -69,7 +69,7 @@ func inspectSQLite(ctx context.Context, r *review) error {
 	default:
 		r.here(CodeJournal, SeverityWarning, "journal_mode is "+journal+", so that readers and writers wait for each other", remedy)
 	}
-	switch remedy := "leave synchronous at FULL, its default"; {
+	switch remedy := inDSN("_pragma=synchronous(full)", "_synchronous=full"); {
 	case memory || synchronous >= 2:
 	case synchronous == 0:
 		r.here(CodeDurability, SeverityError, "synchronous is OFF, so that a power cut can damage the file", remedy)

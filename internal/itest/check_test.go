@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"database/sql"
 	"net/url"
 	"strings"
 	"testing"
@@ -221,6 +222,14 @@ func TestCheckSQLite(t *testing.T) {
 			}
 		})
 	}
+	t.Run("nothing set", func(t *testing.T) {
+		t.Parallel()
+		d := sqliteWith(t, "")
+		require.Equal(t, []sqlstore.Code{
+			sqlstore.CodeBusyTimeout, sqlstore.CodeNotMigrated, // errors, then warnings
+			sqlstore.CodeTxLock, sqlstore.CodeForeignKeys, sqlstore.CodeJournal,
+		}, codes(findings(t, newStore(t, d.open(t, 2), d))))
+	})
 	t.Run("encoding", func(t *testing.T) {
 		t.Parallel()
 		d := sqliteWith(t, "_pragma=encoding('UTF-16')&"+recommended)
@@ -264,22 +273,29 @@ func TestCheckEveryConnection(t *testing.T) {
 	require.Equal(t, []sqlstore.Code{sqlstore.CodeForeignKeys}, codes(list))
 	require.Contains(t, list[0].Problem, "on 1 of 2 connections")
 
-	// One among many, made bad after it was opened.
+	// One among many, made bad after it was opened, wherever in the pool it lies.
 	d = sqliteWith(t, recommended)
 	db = d.open(t, 5)
 	s = d.store(t, db)
-	for i := range 4 {
-		c, err := db.Conn(t.Context())
-		require.NoError(t, err)
-		defer c.Close()
-		if i == 2 {
-			_, err = c.ExecContext(t.Context(), "PRAGMA busy_timeout = 0")
+	for bad := range 4 {
+		db.SetMaxIdleConns(0) // closes all
+		db.SetMaxIdleConns(5)
+		var conns [4]*sql.Conn
+		for i := range conns {
+			c, err := db.Conn(t.Context())
 			require.NoError(t, err)
-			require.NoError(t, c.Close())
-			list := findings(t, s)
-			require.Equal(t, []sqlstore.Code{sqlstore.CodeBusyTimeout}, codes(list))
-			require.Contains(t, list[0].Problem, "on 1 of")
+			conns[i] = c
 		}
+		for i, c := range conns {
+			if i == bad {
+				_, err := c.ExecContext(t.Context(), "PRAGMA busy_timeout = 0")
+				require.NoError(t, err)
+			}
+			require.NoError(t, c.Close())
+		}
+		list := findings(t, s)
+		require.Equal(t, []sqlstore.Code{sqlstore.CodeBusyTimeout}, codes(list), bad)
+		require.Contains(t, list[0].Problem, "on 1 of 5 connections")
 	}
 }
 

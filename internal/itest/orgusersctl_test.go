@@ -165,7 +165,7 @@ func ctlUsage(t *testing.T, p program) {
 	empty.says(t, 2, "Set ORGUSERS_DSN", "status", "-engine", "sqlite")
 
 	for engine, dsns := range map[string][]string{
-		"mysql":      {"root:s3cret@host/db", "root:s3cret@tcp(127.0.0.1:1)/db", "s3cret"},
+		"mysql":      {"root:s3cret@host/db", "root:x@s3cret/db", "root:s3cret@tcp(127.0.0.1:1)/db", "s3cret"},
 		"postgresql": {"postgres://root:s3cret@host:abc/db", "postgres://root:s3cret@127.0.0.1:1/db", "host=127.0.0.1 port=1 password=s3cret bad"},
 	} {
 		for _, dsn := range dsns {
@@ -291,6 +291,7 @@ func ctlRestoreOwner(t *testing.T, p program) {
 		c.says(t, 1, "there is no organization nowhere", "restore-owner", "-org", "nowhere", "-to", "mark@acme.example", "-by", "support:jane", "-yes")
 		c.says(t, 1, "is not a member of Acme", restore("nobody@acme.example", "-yes")...)
 		c.says(t, 1, "must be an active member", restore("paula@acme.example", "-yes")...)
+		c.says(t, 1, "must be an active member", restore("paula@acme.example")...) // before it offers to do it
 		c.says(t, 1, "is the owner already", restore("olivia@acme.example", "-yes")...)
 		c.says(t, 1, "a user id has up to 64 visible ASCII characters", restore("mark@acme.example", "-by", "jane doe", "-yes")...)
 		text := c.says(t, 1, "Nothing was changed. Add -yes to do it.", restore("mark@acme.example")...)

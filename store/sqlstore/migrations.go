@@ -12,7 +12,8 @@ import (
 
 // A migration is a file NNNN_name.sql, numbered without a gap; its number is the version it makes. The
 // text is the same for all databases, with types as in the first one. To change the schema, add a file:
-// nothing else has to know. A released file never changes.
+// nothing else has to know. A released file never changes. After a crash on MySQL a statement may run
+// twice, so one that changes rows must do no harm then.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS

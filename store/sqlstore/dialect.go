@@ -1,6 +1,9 @@
 package sqlstore
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // Dialect is what differs between the databases. All statements are otherwise the same text.
 type Dialect struct {
@@ -25,8 +28,16 @@ type Dialect struct {
 	// safe is 1 if the settings lose no data; safety says what they must be.
 	safe, safety string
 
-	// types fill the placeholders of the migrations, in pairs.
-	types []string
+	// types fill the placeholders of the migrations, in pairs; kinds are what columns and indexes say
+	// of them then.
+	types            []string
+	kinds            map[string]string
+	columns, indexes string
+
+	// version asks for the version in words that the other databases do not understand; inspect looks
+	// at the settings of one connection for [Store.Check].
+	version string
+	inspect func(context.Context, *review) error
 
 	fault   func(error) fault
 	missing func(error) bool // a table is missing
@@ -46,6 +57,9 @@ func SQLite() Dialect {
 			"{id}", "TEXT", "{key}", "TEXT", "{text}", "TEXT", "{int}", "INTEGER", "{bool}", "INTEGER",
 			"{table}", "STRICT", "{if_missing}", "IF NOT EXISTS",
 		},
+		kinds:   map[string]string{"{id}": "TEXT", "{key}": "TEXT", "{text}": "TEXT", "{int}": "INTEGER", "{bool}": "INTEGER"},
+		columns: sqliteColumns, indexes: sqliteIndexes,
+		version: `SELECT sqlite_version()`, inspect: inspectSQLite,
 		fault: sqliteFault, missing: sqliteMissing, exists: sqliteExists,
 	}
 }
@@ -62,6 +76,11 @@ func PostgreSQL() Dialect {
 			"{id}", `TEXT COLLATE "C"`, "{key}", `TEXT COLLATE "C"`, "{text}", "TEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
 			"{table}", "", "{if_missing}", "IF NOT EXISTS",
 		},
+		kinds: map[string]string{
+			"{id}": `text COLLATE "C"`, "{key}": `text COLLATE "C"`, "{text}": "text", "{int}": "bigint", "{bool}": "smallint",
+		},
+		columns: postgresColumns, indexes: postgresIndexes,
+		version: `SHOW server_version`, inspect: inspectPostgreSQL,
 		fault: postgresFault, missing: postgresMissing, exists: postgresExists,
 	}
 }
@@ -81,6 +100,11 @@ func MySQL() Dialect {
 			"{id}", "VARBINARY(64)", "{key}", "VARBINARY(1024)", "{text}", "MEDIUMTEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
 			"{table}", "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC", "{if_missing}", "",
 		},
+		kinds: map[string]string{
+			"{id}": "varbinary(64)", "{key}": "varbinary(1024)", "{text}": "mediumtext utf8mb4", "{int}": "bigint", "{bool}": "smallint",
+		},
+		columns: mysqlColumns, indexes: mysqlIndexes,
+		version: `SELECT @@version`, inspect: inspectMySQL,
 		fault: mysqlFault, missing: mysqlMissing, exists: mysqlExists,
 	}
 }

@@ -1,22 +1,14 @@
 package sqlstore
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
-
-//go:embed migrations/*.sql
-var migrationFiles embed.FS
 
 // One table of one row says how far the schema is; step is how many statements of the migration after
 // version are done. Another row is the lock: whoever has changed it in an open transaction migrates,
@@ -62,23 +54,28 @@ type Status struct {
 
 // Status returns how far the database is. It changes nothing.
 func (s *Store) Status(ctx context.Context) (Status, error) {
-	migrations, err := s.migrations()
+	st, _, err := s.status(ctx)
+	return st, err
+}
+
+// status is Status with the number of statements done beyond the version.
+func (s *Store) status(ctx context.Context) (st Status, step int, err error) {
+	all, err := migrations()
 	if err != nil {
-		return Status{}, err
+		return Status{}, 0, err
 	}
-	st := Status{Latest: len(migrations)}
+	st.Latest = len(all)
 	safe := 0
-	var step int
 	read := `SELECT v.version, v.step, ` + s.dialect.safe + ` FROM orgusers_schema_version AS v WHERE v.id = 1`
 	err = s.row(ctx, read, &st.Version, &step, &safe)
 	if err != nil && (errors.Is(err, sql.ErrNoRows) || s.dialect.missing(err)) {
 		err = s.row(ctx, `SELECT `+s.dialect.safe, &safe)
 	}
 	if err != nil {
-		return Status{}, s.failed(ctx, err)
+		return Status{}, 0, s.failed(ctx, err)
 	}
 	st.Halfway, st.Safe = step > 0, safe == 1
-	return st, nil
+	return st, step, nil
 }
 
 func (s *Store) row(ctx context.Context, statement string, dest ...any) error {
@@ -97,7 +94,20 @@ func (s *Store) row(ctx context.Context, statement string, dest ...any) error {
 // next call goes on where it stopped. On MySQL and MariaDB it needs two connections at a time.
 // Returns [ErrNewerSchema], and touches nothing, if a newer release was here first; [ErrSettings] if
 // the database is set up in a way that loses data; the context's error if it ended.
-func (s *Store) Migrate(ctx context.Context) error {
+func (s *Store) Migrate(ctx context.Context) error { return s.migrateTo(ctx, 0) }
+
+// MigrateTo is [Store.Migrate] as far as a version, 1 to [Status.Latest]. There is no way back:
+// returns [ErrTarget], and touches nothing, if the schema is beyond the version already or no such
+// version is known. No operation runs before the latest is reached.
+func (s *Store) MigrateTo(ctx context.Context, version int) error {
+	if version < 1 {
+		return noTarget(version, "versions count from 1")
+	}
+	return s.migrateTo(ctx, version)
+}
+
+// migrateTo migrates to a version; 0: the latest.
+func (s *Store) migrateTo(ctx context.Context, target int) error {
 	if s.tx != nil {
 		return errors.New("sqlstore: Migrate inside a transaction")
 	}
@@ -107,7 +117,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	// A lock that could not be had, or two processes that make the first table at once, are conflicts
 	// that pass.
 	for attempt := 1; ; attempt++ {
-		err := s.migrate(ctx)
+		err := s.migrate(ctx, target)
 		if !errors.Is(err, orgusers.ErrConflict) || attempt == 100 {
 			return err
 		}
@@ -119,16 +129,42 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	st, err := s.Status(ctx)
+// pending says how far the database is and returns the migrations it lacks up to a version, 0 for the
+// latest. The first of them may be half done.
+func (st *Status) pending(all []migration, target int) ([]migration, error) {
+	if st.Version > len(all) {
+		return nil, fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSchema, st.Version, len(all))
+	}
 	switch {
+	case target == 0:
+		target = len(all)
+	case target < 0 || target > len(all):
+		return nil, noTarget(target, "this release knows 1 to "+itoa(len(all)))
+	case target < st.Version, target == st.Version && st.Halfway:
+		return nil, noTarget(target, "the schema is beyond it, and there is no way back")
+	}
+	return all[st.Version:target], nil
+}
+
+func noTarget(version int, why string) error {
+	return fmt.Errorf("%w: version %d: %s", ErrTarget, version, why)
+}
+
+func (s *Store) migrate(ctx context.Context, target int) error {
+	all, err := migrations()
+	if err != nil {
+		return err
+	}
+	st, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	switch todo, err := st.pending(all, target); {
 	case err != nil:
 		return err
 	case !st.Safe:
 		return fmt.Errorf("%w: %s", ErrSettings, s.dialect.safety)
-	case st.Version > st.Latest:
-		return fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSchema, st.Version, st.Latest)
-	case st.Version == st.Latest && !st.Halfway:
+	case len(todo) == 0:
 		return nil
 	}
 	for _, statement := range s.bootstrap() {
@@ -150,9 +186,9 @@ func (s *Store) migrate(ctx context.Context) error {
 		return s.failed(ctx, err)
 	}
 	if s.dialect.atomicDDL {
-		err = s.apply(ctx, lock)
+		err = s.apply(ctx, lock, all, target)
 	} else {
-		err = s.apply(ctx, s.db) // a CREATE TABLE in the lock's own transaction would end it
+		err = s.apply(ctx, s.db, all, target) // a CREATE TABLE in the lock's own transaction would end it
 	}
 	if err != nil {
 		return err
@@ -170,105 +206,33 @@ type runner interface {
 
 // apply runs what is missing, statement by statement. Where CREATE TABLE cannot be undone, a
 // statement that was run but not noted is run again, and "exists already" is its success.
-func (s *Store) apply(ctx context.Context, on runner) error {
-	migrations, err := s.migrations()
+func (s *Store) apply(ctx context.Context, on runner, all []migration, target int) error {
+	var st Status
+	var step int
+	if err := on.QueryRowContext(ctx, s.render(readVersion)).Scan(&st.Version, &step); err != nil {
+		return s.failed(ctx, err)
+	}
+	st.Halfway = step > 0
+	todo, err := st.pending(all, target)
 	if err != nil {
 		return err
 	}
-	var version, step int
-	if err := on.QueryRowContext(ctx, s.render(readVersion)).Scan(&version, &step); err != nil {
-		return s.failed(ctx, err)
-	}
-	if version > len(migrations) {
-		return fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSchema, version, len(migrations))
-	}
-	for ; version < len(migrations); version, step = version+1, 0 {
-		statements := migrations[version].statements
-		for ; step < len(statements); step++ {
-			_, err := on.ExecContext(ctx, s.render(statements[step]))
+	for i, m := range todo {
+		version := st.Version + i
+		for ; step < len(m.statements); step++ {
+			_, err := on.ExecContext(ctx, s.render(s.typed(m.statements[step])))
 			if done := !s.dialect.atomicDDL && s.dialect.exists(err); err != nil && !done {
-				return fmt.Errorf("sqlstore: migration %s, statement %d: %w", migrations[version].name, step+1, s.failed(ctx, err))
+				return fmt.Errorf("sqlstore: migration %s, statement %d: %w", m.name, step+1, s.failed(ctx, err))
 			}
 			done, next := version, step+1
-			if next == len(statements) {
+			if next == len(m.statements) {
 				done, next = version+1, 0
 			}
 			if _, err := on.ExecContext(ctx, s.render(setVersion), done, next); err != nil {
 				return s.failed(ctx, err)
 			}
 		}
+		step = 0
 	}
 	return nil
-}
-
-type migration struct {
-	name       string
-	statements []string // with types, not rendered
-}
-
-// migrations returns all of them in their order; the first makes version 1.
-func (s *Store) migrations() ([]migration, error) {
-	entries, err := migrationFiles.ReadDir("migrations")
-	if err != nil {
-		return nil, err
-	}
-	out := make([]migration, 0, len(entries))
-	for _, e := range entries {
-		data, err := migrationFiles.ReadFile("migrations/" + e.Name())
-		if err != nil {
-			return nil, err
-		}
-		m := migration{name: e.Name()}
-		var lines []string
-		for line := range strings.Lines(string(data)) {
-			if !strings.HasPrefix(line, "--") {
-				lines = append(lines, line)
-			}
-		}
-		for statement := range strings.SplitSeq(strings.Join(lines, ""), ";\n") {
-			if statement = strings.TrimSpace(statement); statement != "" {
-				m.statements = append(m.statements, s.typed(statement))
-			}
-		}
-		out = append(out, m)
-	}
-	return out, nil
-}
-
-// typed fills in the database's names of types.
-func (s *Store) typed(statement string) string {
-	return strings.TrimRight(strings.NewReplacer(s.dialect.types...).Replace(statement), " ")
-}
-
-// Migrations returns the migrations as files, one each, named in their order, for hosts that run
-// their own tool: plain SQL for this store's database and prefix. Each also notes its version, so
-// that [Store.Migrate], [Store.Status] and the operations know about it.
-func (s *Store) Migrations() (fs.FS, error) {
-	migrations, err := s.migrations()
-	if err != nil {
-		return nil, err
-	}
-	// A zip archive in memory is the file system that the standard library has ready.
-	var archive bytes.Buffer
-	z := zip.NewWriter(&archive)
-	for i, m := range migrations {
-		statements := m.statements
-		if i == 0 {
-			statements = append(s.bootstrap(), statements...)
-		}
-		statements = append(statements, "UPDATE orgusers_schema_version SET version = "+itoa(i+1)+", step = 0 WHERE id = 1")
-		f, err := z.Create(m.name)
-		if err != nil {
-			return nil, err
-		}
-		for _, statement := range statements {
-			if _, err := fmt.Fprintf(f, "%s;\n\n", s.render(statement)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return zip.NewReader(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
 }

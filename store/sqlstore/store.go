@@ -2,14 +2,16 @@
 // database: SQLite, PostgreSQL, MySQL or MariaDB, through database/sql. It brings no driver; the
 // host opens the database with the driver of its choice.
 //
-//	db, err := sql.Open("sqlite", "file:app.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_txlock=immediate")
+//	db, err := sql.Open("sqlite", "file:app.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate")
 //	store, err := sqlstore.New(db, sqlstore.SQLite())
 //	err = store.Migrate(ctx) // once per release, from the host's deployment or at its start
+//	list, err := store.Check(ctx) // what is wrong with the database; an empty list
 //	svc, err := orgusers.New(orgusers.Config{Store: store, …})
 //
-// What the host must bring: on SQLite a busy_timeout, and transactions that begin IMMEDIATE if the
-// host uses [Store.WithTx]; on PostgreSQL the encoding UTF8; on MySQL and MariaDB strict mode and a
-// connection in utf8mb4 (the driver's default). The last two are checked at the first call.
+// What the host must bring: on SQLite a busy_timeout, WAL, and transactions that begin IMMEDIATE if the
+// host uses [Store.WithTx], all in the data source name; on PostgreSQL the encoding UTF8; on MySQL and
+// MariaDB strict mode and a connection in utf8mb4 (the driver's default). The last two are checked at
+// the first call; [Store.Check] finds these and all else that matters.
 //
 // What is promised never to break: a decision is written whole or not at all, whatever fails; no
 // isolation level is relied on, because every change begins with a guarded write; conflicts are
@@ -44,6 +46,8 @@ var (
 	// ErrSettings: the database or the connection is set up in a way that loses data, such as MySQL
 	// without strict mode.
 	ErrSettings = errors.New("sqlstore: unsafe database settings")
+	// ErrTarget: [Store.MigrateTo] cannot lead to the version asked for.
+	ErrTarget = errors.New("sqlstore: not a version to migrate to")
 )
 
 // Options are what a host may choose. The zero value is the default.

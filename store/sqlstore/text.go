@@ -137,3 +137,15 @@ func parts(lengths ...int) int {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// older reports whether a version, "10.6.12-MariaDB", comes before another. One that cannot be read
+// does not.
+func older(version string, major, minor int) bool {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	a, errA := strconv.Atoi(parts[0])
+	b, errB := strconv.Atoi(parts[1])
+	return errA == nil && errB == nil && (a < major || a == major && b < minor)
+}

@@ -107,20 +107,3 @@ func TestDistinct(t *testing.T) {
 	require.Equal(t, 2, parts(1, chunk+1))
 	require.Empty(t, part([]int{1, 2}, 1))
 }
-
-// Every placeholder of the migrations is known to every dialect.
-func TestTypes(t *testing.T) {
-	t.Parallel()
-	for _, d := range []Dialect{SQLite(), PostgreSQL(), MySQL()} {
-		s, err := New(new(sql.DB), d)
-		require.NoError(t, err)
-		migrations, err := s.migrations()
-		require.NoError(t, err)
-		require.Len(t, migrations, 1)
-		require.Greater(t, len(migrations[0].statements), 20)
-		for _, statement := range migrations[0].statements {
-			require.NotContains(t, statement, "{", d.name)
-			require.NotContains(t, statement, "?", "nothing to bind")
-		}
-	}
-}

@@ -63,6 +63,8 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	factor := MFA{Secret: "v1.Y2FuYXJ5ZmFjdG9y", EnrolledAt: time.Unix(1, 0), Recovery: "Y2FuYXJ5cmVjb3Zlcnk"}
 	secret := TOTPSecret("canary-totp-secret!!")
 	code := RecoveryCode("7CANA-RY7RE-C0VER-YC0DE-CANAR")
+	enrolment, err := newEnrolment(secret, "Acme", "jane@example.com")
+	require.NoError(t, err)
 	conf := Config{
 		Store: idleStore{}, Mailer: idleMailer{}, Keys: []Key{key, testKey(8, 32)}, Links: Links{Base: "https://app.example.com"},
 		Logger: slog.New(slog.DiscardHandler),
@@ -80,7 +82,7 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	for _, b := range [][]byte{key, []byte(hash), []byte(factor.Secret), []byte(factor.Recovery), secret, []byte(code)} {
 		secrets = append(secrets, forms(b)...)
 	}
-	secrets = append(secrets, "Y2FuYXJ5", secret.base32())
+	secrets = append(secrets, "Y2FuYXJ5", secret.base32(), strings.TrimPrefix(enrolment.URI(), "otpauth://"))
 	for p := range purposeCount {
 		for _, sub := range svc.keys.subs[p] {
 			secrets = append(secrets, forms(sub)...)
@@ -94,6 +96,7 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 		"service": svc, "a service": *svc, "services": []*Service{svc}, "what holds a service": struct{ S *Service }{svc}, "keyring": svc.keys, "a keyring": *svc.keys,
 		"admin": svc.Admin(Actor{}, "o"), "operator": svc.Operator(Actor{}), "account": svc.Account(Actor{}), "visitor": svc.Visitor(Actor{}),
 		"totp bytes": []TOTPSecret{secret}, "recovery code": code, "recovery codes": []RecoveryCode{code}, "a pointer to a recovery code": &code,
+		"enrolment": enrolment, "a pointer to an enrolment": &enrolment, "what holds one": struct{ E Enrolment }{enrolment},
 	}
 	for name, v := range values {
 		text := printed(v)

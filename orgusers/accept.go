@@ -153,15 +153,6 @@ func (d *draft) accountNeeds(m *Member) (name, password bool) {
 	return known == nil || known.now.Name == Name{}, !d.org.now.ssoOnly(m)
 }
 
-// passwordContext is what a password must not simply repeat (S-086).
-func (d *draft) passwordContext(a Address, n Name) []string {
-	words := []string{a.Email, string(a.Key), n.First, n.Last, n.String()}
-	if d.org.now != nil {
-		words = append(words, d.org.now.Name)
-	}
-	return words
-}
-
 // InspectInvitation is the command behind [Visitor.InspectInvitation]. It changes nothing, however
 // often a mail scanner opens the link (S-033).
 type InspectInvitation struct {

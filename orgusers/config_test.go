@@ -127,6 +127,7 @@ func TestS235_NothingUnsafeByAccident(t *testing.T) {
 		"invites_per_org_day":      {func(p *orgusers.Policy, v int64) { p.InvitesPerOrgDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_mailbox_day":  {func(p *orgusers.Policy, v int64) { p.InvitesPerMailboxDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"min_password":             {func(p *orgusers.Policy, v int64) { p.MinPassword = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
+		"min_password_mfa":         {func(p *orgusers.Policy, v int64) { p.MinPasswordMFA = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"resend_cooldown":          {func(p *orgusers.Policy, v int64) { p.ResendCooldown = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(time.Second) - 1, int64(day) + 1}},
 		"lifetimes.invitation":     {func(p *orgusers.Policy, v int64) { p.Lifetimes.Invitation = time.Duration(v) }, []int64{0, int64(time.Second), int64(30 * day)}, []int64{-1, 1, int64(30*day) + 1}},
 		"lifetimes.ownership":      {func(p *orgusers.Policy, v int64) { p.Lifetimes.Ownership = time.Duration(v) }, []int64{0, int64(time.Second), int64(7 * day)}, []int64{-1, 1, int64(7*day) + 1}},
@@ -175,6 +176,12 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 					reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetInt(extreme)
 					require.Len(t, badFields(t, conf), 1, "%s = %d", v.Type().Field(i).Name, extreme)
 				}
+			case reflect.String:
+				conf := goodConfig()
+				reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetString(strings.Repeat("é", 100))
+				require.Empty(t, badFields(t, conf))
+				reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetString(strings.Repeat("é", 101))
+				require.Len(t, badFields(t, conf), 1, v.Type().Field(i).Name)
 			case reflect.Bool, reflect.Slice:
 			default:
 				require.Fail(t, "what are the bounds?", v.Type().Field(i).Name)
@@ -182,7 +189,7 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 		}
 	}
 	walk(reflect.ValueOf(orgusers.Policy{}), nil)
-	require.Equal(t, 13, n)
+	require.Equal(t, 14, n)
 }
 
 func TestS199_LinksAreBuiltFromTheConfigurationAlone(t *testing.T) {

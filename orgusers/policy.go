@@ -3,6 +3,7 @@ package orgusers
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // Policy is what the host decides about the rules. The zero value is the recommended one; every
@@ -39,8 +40,15 @@ type Policy struct {
 	InvitesPerMailboxDay int
 
 	// MinPassword is the least number of code points in a password: 15 (NIST 800-63B-4, 3.1.1.2);
-	// at least 8.
-	MinPassword int
+	// at least 8. MinPasswordMFA is that of people who have a second factor and belong to an
+	// organization that enforces it: 8; at least 8, and MinPassword where that is less.
+	MinPassword, MinPasswordMFA int
+	// Product is the name of the host's application, which a password must not simply repeat (S-086);
+	// at most 100 code points.
+	Product string
+	// RefuseUnchecked refuses a new password with [ErrBusy] when [Config.Breached] fails to answer.
+	// Otherwise it is allowed and logged.
+	RefuseUnchecked bool
 
 	// Developer and ContentManager are the permissions of the built-in stack roles; nil: the
 	// defaults in [BuiltInRoles].
@@ -85,13 +93,17 @@ func (p *Policy) fill() []FieldError {
 	integer("invites_per_actor_hour", &p.InvitesPerActorHour, 2000, -1, most)
 	integer("invites_per_org_day", &p.InvitesPerOrgDay, 10_000, -1, most)
 	integer("invites_per_mailbox_day", &p.InvitesPerMailboxDay, 5, -1, most)
-	integer("min_password", &p.MinPassword, 15, 8, 64)
+	integer("min_password", &p.MinPassword, defaultMinPassword, leastMinPassword, 64)
+	integer("min_password_mfa", &p.MinPasswordMFA, leastMinPassword, leastMinPassword, 64)
 	duration("resend_cooldown", &p.ResendCooldown, time.Minute, day)
 	duration("lifetimes.invitation", &p.Lifetimes.Invitation, 7*day, 30*day)
 	duration("lifetimes.ownership", &p.Lifetimes.Ownership, 3*day, 7*day)
 	duration("lifetimes.activation", &p.Lifetimes.Activation, 7*day, 30*day)
 	duration("lifetimes.password_reset", &p.Lifetimes.PasswordReset, day, day)
 	duration("lifetimes.mfa_reset", &p.Lifetimes.MFAReset, time.Hour, day)
+	if utf8.RuneCountInString(p.Product) > 100 {
+		bad = append(bad, FieldError{Field: "policy.product", Reason: ReasonTooLong, Message: "must be at most 100 characters"})
+	}
 	for _, f := range []struct {
 		name  string
 		perms *[]Permission

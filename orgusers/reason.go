@@ -67,6 +67,7 @@ const (
 	ReasonRange         Reason = "range"              // outside the allowed range
 	ReasonContextWord   Reason = "context_word"       // a password made of the name, address or organization
 	ReasonCommon        Reason = "common"             // a password everybody guesses first
+	ReasonBreached      Reason = "breached"           // a password that is in a breach corpus
 	ReasonWrongPassword Reason = "wrong_password"     // the current password is not right
 	ReasonSamePassword  Reason = "same_password"      // the new password must differ
 )
@@ -173,6 +174,8 @@ func (r Reason) Text() string {
 		return "is too close to your name, address or organization"
 	case ReasonCommon:
 		return "is among the passwords guessed first"
+	case ReasonBreached:
+		return "has appeared in a data breach, so it is known to guessers"
 	case ReasonWrongPassword:
 		return "is not right"
 	case ReasonSamePassword:

@@ -27,6 +27,7 @@ type Config struct {
 	Policy   Policy
 	Sessions Sessions // the host's own sessions, if it keeps them
 	Meter    Meter    // the host's usage figures, for [Admin.Usage]
+	Breached Breached // a breach corpus that new passwords are looked up in
 
 	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 256 MiB.
 	PasswordMemory int64
@@ -45,6 +46,7 @@ type Service struct {
 	mailer   Mailer
 	sessions Sessions
 	meter    Meter
+	breached Breached
 	policy   Policy
 	links    Links
 	keys     *keyring
@@ -103,7 +105,7 @@ func New(c Config) (*Service, error) {
 		rand = c.Rand
 	}
 	return &Service{
-		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, policy: c.Policy, links: c.Links,
+		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, breached: c.Breached, policy: c.Policy, links: c.Links,
 		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID,
 		timeout: c.SendTimeout, locks: newKeyedLock(), tries: maxTries,
 	}, nil

@@ -67,16 +67,6 @@ func (v Visitor) AcceptInvitation(ctx context.Context, token string, account New
 	return c.joined, err
 }
 
-// hashPassword checks and hashes a new password, once, before the command is decided.
-func (s *Service) hashPassword(ctx context.Context, password string) (string, PasswordHash, error) {
-	clean, fe := checkPassword("password", password, s.policy.MinPassword)
-	if fe != nil {
-		return "", "", invalid(*fe)
-	}
-	hash, err := s.hasher.hash(ctx, clean)
-	return clean, hash, err
-}
-
 // DeclineInvitation withdraws the invited person; the seat is free again.
 func (v Visitor) DeclineInvitation(ctx context.Context, token string) error {
 	const op = "Visitor.DeclineInvitation"

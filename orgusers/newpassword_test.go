@@ -143,7 +143,7 @@ func TestC2_BreachCorpusFails(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		c := &corpus{answer: func(context.Context, string) ([]string, error) { cancel(); return nil, errors.New("cancelled") }}
-		reset := resetting(t, c)
+		reset := resetting(t, c, func(conf *orgusers.Config) { conf.Policy.RefuseUnchecked = true })
 		require.ErrorIs(t, reset(ctx, "my dog eats two shoes a day"), context.Canceled)
 		c.answer = corpusLines()
 		require.NoError(t, reset(t.Context(), "my dog eats two shoes a day"), "nothing was changed")

@@ -38,7 +38,8 @@ func sample(k orgusers.MailKind) orgusers.Mail {
 }
 
 func linked(k orgusers.MailKind) bool {
-	return !slices.Contains([]orgusers.MailKind{orgusers.MailOwnershipTaken, orgusers.MailPasswordChanged, orgusers.MailMFARemoved}, k)
+	return !slices.Contains([]orgusers.MailKind{orgusers.MailOwnershipTaken, orgusers.MailPasswordChanged, orgusers.MailMFARemoved,
+		orgusers.MailMFAEnrolled, orgusers.MailRecoveryCodeUsed, orgusers.MailRecoveryCodesNew, orgusers.MailSignInLocked}, k)
 }
 
 func texts(t testing.TB, c mailer.Config) *mailer.Texts {

@@ -39,6 +39,7 @@ func kinds() []orgusers.MailKind {
 	return []orgusers.MailKind{
 		orgusers.MailInvitation, orgusers.MailOwnershipOffer, orgusers.MailOwnershipTaken, orgusers.MailActivation,
 		orgusers.MailPasswordReset, orgusers.MailPasswordChanged, orgusers.MailMFAReset, orgusers.MailMFARemoved,
+		orgusers.MailMFAEnrolled, orgusers.MailRecoveryCodeUsed, orgusers.MailRecoveryCodesNew, orgusers.MailSignInLocked,
 	}
 }
 

@@ -118,7 +118,7 @@ func (c *AcceptInvitation) account(d *draft, m *Member) (*User, error) {
 		clean, bad = cleanPerson(c.name, true)
 	}
 	if c.hash != "" || password {
-		_, fe := checkPassword("password", c.password, d.policy.MinPassword, d.passwordContext(m.Address, clean)...)
+		_, fe := checkPassword("password", c.password, d.policy.minPassword(false, d.org.now.Settings.Security.MinPassword), d.passwordContext(m.Address, clean)...)
 		if fe != nil {
 			bad = append(bad, *fe)
 		}
@@ -151,15 +151,6 @@ func (d *draft) accountNeeds(m *Member) (name, password bool) {
 		return false, false
 	}
 	return known == nil || known.now.Name == Name{}, !d.org.now.ssoOnly(m)
-}
-
-// passwordContext is what a password must not simply repeat (S-086).
-func (d *draft) passwordContext(a Address, n Name) []string {
-	words := []string{a.Email, string(a.Key), n.First, n.Last, n.String()}
-	if d.org.now != nil {
-		words = append(words, d.org.now.Name)
-	}
-	return words
 }
 
 // InspectInvitation is the command behind [Visitor.InspectInvitation]. It changes nothing, however

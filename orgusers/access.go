@@ -43,6 +43,10 @@ func (s *Service) access(ctx context.Context, actor Actor, org OrgID) (Access, e
 	case v.Member.Status != StatusActive:
 		return Access{}, denied(ReasonNotJoined)
 	}
+	o := Organization{ID: org, OwnerID: v.OwnerID, Settings: v.Settings}
+	if err := fitting(&o, &v.Member, &actor, v.MFA); err != nil {
+		return Access{}, err
+	}
 	a := Access{
 		Org: org, Member: v.Member.ID, User: v.Member.User, Role: v.Member.Role,
 		Owner: v.OwnerID != "" && v.OwnerID == v.Member.User, owned: v.Owned,

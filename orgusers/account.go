@@ -15,35 +15,21 @@ func (s *Service) Account(actor Actor) Account { return Account{s, actor} }
 // follow after.
 func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]OrganizationInfo, error) {
 	const op = "Account.Organizations"
-	if err := a.live(ctx); err != nil {
+	if _, err := a.look(ctx, ActionReadUsage); err != nil {
 		return nil, named(op, err)
 	}
 	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})
 	if err != nil {
 		return nil, named(op, stored(err))
 	}
-	out := make([]OrganizationInfo, len(orgs))
+	out := make([]OrganizationInfo, 0, len(orgs))
 	for i := range orgs {
-		out[i] = OrganizationInfo{ID: orgs[i].ID, Name: orgs[i].Name, Disabled: orgs[i].Disabled, Owner: orgs[i].OwnerID == a.actor.User}
+		if a.actor.SSO != "" && a.actor.SSO != orgs[i].ID {
+			continue // an identity provider is told nothing of the others
+		}
+		out = append(out, OrganizationInfo{ID: orgs[i].ID, Name: orgs[i].Name, Disabled: orgs[i].Disabled, Owner: orgs[i].OwnerID == a.actor.User})
 	}
 	return out, nil
-}
-
-// live refuses a session that was ended.
-func (a Account) live(ctx context.Context) error {
-	actor, err := a.actor.clean()
-	if err != nil {
-		return err
-	}
-	p := personal{actor.User}
-	v, err := a.s.view(ctx, p.query(actor))
-	if err != nil {
-		return stored(err)
-	}
-	if err := p.authorize(newDraft(&v, actor, ActionRenameSelf, &a.s.policy, a.s.env())); err != nil {
-		return err
-	}
-	return nil
 }
 
 // OrganizationInfo is what any member may see of an organization (R1.7).

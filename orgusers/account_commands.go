@@ -1,6 +1,6 @@
 package orgusers
 
-import "time"
+import "context"
 
 // Leave is the command behind [Account.Leave] (R1.13).
 type Leave struct{ Org OrgID }
@@ -14,7 +14,7 @@ func (c Leave) query(a Actor) ViewQuery {
 	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Owned: true}
 }
 
-func (Leave) authorize(d *draft) *Error { return d.byMember() }
+func (Leave) authorize(d *draft) *Error { return d.present() }
 
 func (Leave) decide(d *draft) error {
 	switch {
@@ -44,6 +44,9 @@ func (p personal) authorize(d *draft) *Error {
 	}
 	if !d.actor.SignedInAt.After(u.now.SessionsValidFrom) {
 		return denied(ReasonSessionEnded)
+	}
+	if d.actor.SSO != "" {
+		return denied(ReasonSSOSession)
 	}
 	d.role = actsAsMember
 	return nil
@@ -75,36 +78,38 @@ func (c RenameSelf) decide(d *draft) error {
 
 // ResetPassword is the command behind [Visitor.ResetPassword].
 type ResetPassword struct {
-	link     link
-	password string // as typed
-	hash     PasswordHash
+	link link
+	next newPassword
 }
 
 // Action is [ActionResetPassword].
-func (ResetPassword) Action() Action { return ActionResetPassword }
+func (*ResetPassword) Action() Action { return ActionResetPassword }
 
-func (ResetPassword) validate(*Policy) []FieldError { return nil }
+func (*ResetPassword) validate(*Policy) []FieldError { return nil }
 
-func (c ResetPassword) query(Actor) ViewQuery {
-	return ViewQuery{Users: []UserID{UserID(c.link.Subject)}}
+func (c *ResetPassword) query(Actor) ViewQuery {
+	return ViewQuery{Person: PersonQuery{User: UserID(c.link.Subject)}}
 }
 
-func (ResetPassword) authorize(d *draft) *Error { return d.byLink() }
+func (c *ResetPassword) prove(ctx context.Context, s *Service, d *draft) error {
+	u, refusal := d.resetLink(c.link)
+	if refusal != nil {
+		return nil // decide says so; nothing is hashed for it
+	}
+	return c.next.prepare(ctx, s, d, u)
+}
 
-func (c ResetPassword) decide(d *draft) error {
+func (*ResetPassword) authorize(d *draft) *Error { return d.byLink() }
+
+func (c *ResetPassword) decide(d *draft) error {
 	u, refusal := d.resetLink(c.link)
 	if refusal != nil {
 		return refusal
 	}
-	if _, fe := checkPassword("password", c.password, d.policy.MinPassword, d.passwordContext(u.Address, u.Name)...); fe != nil {
-		return invalid(*fe) // the link stays good (S-105)
+	if err := c.next.set(d, u); err != nil {
+		return err // the link stays good (S-105)
 	}
-	u.Password, u.Verified, u.ResetRequired = c.hash, true, false
-	u.ResetLink, u.MFAResetLink = "", "" // every link mailed before is void (C3)
-	u.ResetExpires, u.LockedUntil = time.Time{}, time.Time{}
-	d.endSessions("", u) // R7.3
-	d.mail("", u.ID, MailData{Kind: MailPasswordChanged, To: u.Address.Email, ToName: u.Name.String()})
-	d.record(note{user: u.ID, email: u.Address.Email, after: "password set"})
+	u.Verified = true
 	return nil
 }
 
@@ -148,6 +153,34 @@ func (c FinishMFAReset) decide(d *draft) error {
 	d.dropMFA("", u)
 	d.endSessions("", u) // R7.3
 	d.record(note{user: u.ID, email: u.Address.Email, before: "mfa=true", after: "mfa=false"})
+	return nil
+}
+
+// ForgotPassword is the command behind [Visitor.ForgotPassword].
+type ForgotPassword struct{ key AddressKey }
+
+// Action is [ActionForgotPassword].
+func (ForgotPassword) Action() Action { return ActionForgotPassword }
+
+func (ForgotPassword) validate(*Policy) []FieldError { return nil }
+
+func (c ForgotPassword) query(Actor) ViewQuery { return ViewQuery{Person: PersonQuery{Key: c.key}} }
+
+func (ForgotPassword) authorize(d *draft) *Error { return d.byCredential() }
+
+// decide mails to who may sign in with a password of their own, now or after a reset: to nobody without
+// an account, inactive everywhere, in disabled organizations, or by single sign-on only (R7.18, R2.30).
+func (ForgotPassword) decide(d *draft) error {
+	u := d.theUser()
+	if u == nil {
+		return nil
+	}
+	step, _, refusal := d.next(u, &Session{})
+	if refusal != nil || step == StepSSO {
+		return nil
+	}
+	d.mailReset("", u, MailPasswordReset, d.policy.Lifetimes.Forgotten)
+	d.record(note{user: u.ID, email: u.Address.Email, after: "reset mailed"})
 	return nil
 }
 

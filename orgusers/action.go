@@ -30,6 +30,7 @@ const (
 	ActionRestoreOwner        Action = "organization.restore_owner"
 	ActionSetDomains          Action = "organization.set_allowed_domains"
 	ActionSetSSO              Action = "organization.set_sso"
+	ActionSetSecurity         Action = "organization.set_security"
 
 	ActionInvite            Action = "invitation.create"
 	ActionAcceptInvitation  Action = "invitation.accept"
@@ -52,6 +53,16 @@ const (
 	ActionRenameSelf    Action = "account.rename"
 	ActionResetPassword Action = "account.reset_password"
 	ActionFinishMFA     Action = "account.reset_mfa"
+
+	ActionSignIn         Action = "account.sign_in"
+	ActionLock           Action = "account.lock"
+	ActionForgotPassword Action = "account.forgot_password"
+	ActionProve          Action = "account.prove"
+	ActionChangePassword Action = "account.change_password"
+	ActionEnrolMFA       Action = "account.enrol_mfa"
+	ActionRecoveryCodes  Action = "account.recovery_codes"
+	ActionEndSession     Action = "account.end_session"
+	ActionListSessions   Action = "account.sessions" // recorded only when refused
 
 	ActionListMembers Action = "members.list" // recorded only when refused
 	ActionExport      Action = "members.export"

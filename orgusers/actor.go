@@ -16,9 +16,17 @@ type Actor struct {
 	// JWT's iat. It is required for everyone but an operator or a visitor, because ending sessions
 	// ([EndSessions], [Deactivate]) works by refusing all that began before.
 	SignedInAt time.Time
-	Session    string     // the session's public name, for the audit trail; never its token
-	IP         netip.Addr // as the host knows it; zero: unknown
-	Agent      string     // user agent; cut to 256 bytes
+	// MFAAt is when a second factor was proved in this session; zero: it was not. ProvedAt is when a
+	// credential was given last, if that was after SignedInAt.
+	MFAAt, ProvedAt time.Time
+	// SSO is the organization whose identity provider signed the person in; empty: own credentials.
+	SSO     OrgID
+	Session string // the session's public name, never its token: a [SessionID], or the host's own
+	// Device is what [SignIn.Device] gave this browser once; empty: nothing.
+	Device string
+
+	IP    netip.Addr // as the host knows it; zero: unknown
+	Agent string     // user agent; cut to 256 bytes
 	// Request makes a retry safe: the same id with the same input returns the first report and does
 	// nothing, with other input it is [ErrRequestReused]. Scoped by organization. Up to 128 visible
 	// ASCII characters; empty: no protection.
@@ -35,7 +43,7 @@ func (a Actor) clean() (Actor, error) {
 	}
 	a.Agent = cutText(a.Agent, 256)
 	a.Session = cutText(a.Session, 128)
-	a.SignedInAt = micro(a.SignedInAt)
+	a.SignedInAt, a.MFAAt, a.ProvedAt = micro(a.SignedInAt), micro(a.MFAAt), micro(a.ProvedAt)
 	a.IP = a.IP.Unmap().WithZone("") // one spelling per address; a zone may hold anything
 	return a, nil
 }

@@ -116,6 +116,13 @@ func (a Admin) SetSSO(ctx context.Context, sso SSO) error {
 	return err
 }
 
+// SetSecurity says what the organization demands of its people's accounts and sessions (R1.6). An
+// administrator without a second factor in this session cannot enforce one.
+func (a Admin) SetSecurity(ctx context.Context, security Security) error {
+	_, err := a.s.do(ctx, "Admin.SetSecurity", a.actor, SetSecurity{a.org, security})
+	return err
+}
+
 // OfferOwnership mails an offer of the ownership; it takes effect when accepted, and then the actor
 // is a Member (R4.1). Only the owner may. A new offer replaces the one before.
 func (a Admin) OfferOwnership(ctx context.Context, email string) error {

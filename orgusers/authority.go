@@ -1,5 +1,7 @@
 package orgusers
 
+import "slices"
+
 // The kinds of authority. Each command names one; there is no other place where rights are
 // checked for a change, and readers of an organization ask the same functions.
 
@@ -10,11 +12,40 @@ const (
 	actsAsMember   = "member"
 	actsAsOperator = "operator"
 	actsAsLink     = "link"
+	actsAsVisitor  = "visitor" // somebody who is signing in
 )
 
-// byMember: an active member of an enabled organization, with a live session. Whoever has no row in
-// the organization gets the answer of an organization that does not exist (S-024, S-156).
+// byMember: an active member of an enabled organization, with a live session of the kind that the
+// organization demands. Whoever has no row in the organization gets the answer of an organization that
+// does not exist (S-024, S-156).
 func (d *draft) byMember() *Error {
+	if err := d.present(); err != nil {
+		return err
+	}
+	u := d.account(d.self)
+	return fitting(d.org.was, d.self, &d.actor, u.MFA.Enrolled())
+}
+
+// fitting reports whether a session is of the kind that an organization demands: of its own single
+// sign-on, where the person must use that (R2.24), and with a second factor, where it is enforced
+// (R7.8, S-052). A session of another organization's single sign-on is good there alone.
+func fitting(o *Organization, m *Member, a *Actor, enrolled bool) *Error {
+	switch {
+	case a.SSO != "" && a.SSO != o.ID:
+		return denied(ReasonSSOElsewhere)
+	case a.SSO != "":
+		return nil // the provider vouches, for the second factor too
+	case o.ssoOnly(m):
+		return denied(ReasonSSORequired)
+	case o.Settings.Security.RequireMFA && (a.MFAAt.IsZero() || !enrolled):
+		return denied(ReasonMFARequired)
+	}
+	return nil
+}
+
+// present: an active member of an enabled organization, with a live session of whatever kind: enough
+// for leaving it.
+func (d *draft) present() *Error {
 	if d.org.was == nil || d.self == nil {
 		return notFound()
 	}
@@ -28,6 +59,9 @@ func (d *draft) byMember() *Error {
 	}
 	if u := d.account(d.self); u == nil || !d.actor.SignedInAt.After(u.SessionsValidFrom) {
 		return denied(ReasonSessionEnded)
+	}
+	if d.actor.SSO != "" && d.actor.SSO != d.org.was.ID {
+		return denied(ReasonSSOElsewhere)
 	}
 	if d.org.was.Disabled {
 		return denied(ReasonOrgDisabled)
@@ -58,6 +92,24 @@ func (d *draft) byOwner() *Error {
 		return denied(ReasonNotOwner)
 	}
 	return nil
+}
+
+// proved reports whether the actor has given a credential within [Policy.ProofAge].
+func (d *draft) proved() bool {
+	at := d.actor.SignedInAt
+	if d.actor.ProvedAt.After(at) {
+		at = d.actor.ProvedAt
+	}
+	return !d.env.Now.After(at.Add(d.policy.ProofAge))
+}
+
+// steppedUp demands a fresh proof for what the policy names (S-063). Support acts with rights of its
+// own, and a mailed link is a proof itself.
+func (d *draft) steppedUp() *Error {
+	if d.dry || d.role == actsAsOperator || d.role == actsAsLink || !slices.Contains(d.policy.StepUp, d.action) || d.proved() {
+		return nil
+	}
+	return &Error{Kind: ErrReauth}
 }
 
 // byOperator: the vendor's support, through the Operator door, which the host guards.

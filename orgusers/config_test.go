@@ -127,11 +127,21 @@ func TestS235_NothingUnsafeByAccident(t *testing.T) {
 		"invites_per_org_day":      {func(p *orgusers.Policy, v int64) { p.InvitesPerOrgDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_mailbox_day":  {func(p *orgusers.Policy, v int64) { p.InvitesPerMailboxDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"min_password":             {func(p *orgusers.Policy, v int64) { p.MinPassword = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
+		"min_password_mfa":         {func(p *orgusers.Policy, v int64) { p.MinPasswordMFA = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"resend_cooldown":          {func(p *orgusers.Policy, v int64) { p.ResendCooldown = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(time.Second) - 1, int64(day) + 1}},
 		"lifetimes.invitation":     {func(p *orgusers.Policy, v int64) { p.Lifetimes.Invitation = time.Duration(v) }, []int64{0, int64(time.Second), int64(30 * day)}, []int64{-1, 1, int64(30*day) + 1}},
 		"lifetimes.ownership":      {func(p *orgusers.Policy, v int64) { p.Lifetimes.Ownership = time.Duration(v) }, []int64{0, int64(time.Second), int64(7 * day)}, []int64{-1, 1, int64(7*day) + 1}},
 		"lifetimes.activation":     {func(p *orgusers.Policy, v int64) { p.Lifetimes.Activation = time.Duration(v) }, []int64{0, int64(time.Second), int64(30 * day)}, []int64{-1, 1, int64(30*day) + 1}},
 		"lifetimes.password_reset": {func(p *orgusers.Policy, v int64) { p.Lifetimes.PasswordReset = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(day) + 1}},
+		"lifetimes.forgotten":      {func(p *orgusers.Policy, v int64) { p.Lifetimes.Forgotten = time.Duration(v) }, []int64{0, int64(time.Second), int64(time.Hour)}, []int64{-1, 1, int64(time.Hour) + 1}},
+		"max_sessions":             {func(p *orgusers.Policy, v int64) { p.MaxSessions = int(v) }, []int64{0, 1, 100}, []int64{-1, 101}},
+		"lock_after":               {func(p *orgusers.Policy, v int64) { p.LockAfter = int(v) }, []int64{0, 1, 20}, []int64{-1, 21}},
+		"failures_per_prefix":      {func(p *orgusers.Policy, v int64) { p.FailuresPerPrefix = int(v) }, []int64{-1, 0, 1 << 30}, []int64{-2, 1<<30 + 1}},
+		"session_idle":             {func(p *orgusers.Policy, v int64) { p.SessionIdle = time.Duration(v) }, []int64{0, int64(time.Second), int64(30 * day)}, []int64{-1, 1, int64(30*day) + 1}},
+		"session_max":              {func(p *orgusers.Policy, v int64) { p.SessionMax = time.Duration(v) }, []int64{0, int64(time.Second), int64(30 * day)}, []int64{-1, 1, int64(30*day) + 1}},
+		"lock_step":                {func(p *orgusers.Policy, v int64) { p.LockStep = time.Duration(v) }, []int64{0, int64(time.Second), int64(time.Hour)}, []int64{-1, 1, int64(time.Hour) + 1}},
+		"lock_most":                {func(p *orgusers.Policy, v int64) { p.LockMost = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(day) + 1}},
+		"proof_age":                {func(p *orgusers.Policy, v int64) { p.ProofAge = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(day) + 1}},
 		"lifetimes.mfa_reset":      {func(p *orgusers.Policy, v int64) { p.Lifetimes.MFAReset = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(day) + 1, math.MaxInt64}},
 	} {
 		for _, v := range c.good {
@@ -175,6 +185,12 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 					reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetInt(extreme)
 					require.Len(t, badFields(t, conf), 1, "%s = %d", v.Type().Field(i).Name, extreme)
 				}
+			case reflect.String:
+				conf := goodConfig()
+				reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetString(strings.Repeat("é", 100))
+				require.Empty(t, badFields(t, conf))
+				reflect.ValueOf(&conf.Policy).Elem().FieldByIndex(at).SetString(strings.Repeat("é", 101))
+				require.Len(t, badFields(t, conf), 1, v.Type().Field(i).Name)
 			case reflect.Bool, reflect.Slice:
 			default:
 				require.Fail(t, "what are the bounds?", v.Type().Field(i).Name)
@@ -182,7 +198,7 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 		}
 	}
 	walk(reflect.ValueOf(orgusers.Policy{}), nil)
-	require.Equal(t, 13, n)
+	require.Equal(t, 23, n)
 }
 
 func TestS199_LinksAreBuiltFromTheConfigurationAlone(t *testing.T) {

@@ -77,6 +77,9 @@ func (d *draft) run(c Command) error {
 	if err := c.authorize(d); err != nil {
 		return err
 	}
+	if err := d.steppedUp(); err != nil {
+		return err
+	}
 	if err := c.decide(d); err != nil {
 		return err
 	}

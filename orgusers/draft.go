@@ -34,6 +34,10 @@ type draft struct {
 	userByID  map[UserID]*row[User]
 	userByKey map[AddressKey]*row[User]
 
+	person   *Person // as it was read; nil: no person was asked for
+	registry []*row[Session]
+	guarded  map[UserID]bool // accounts whose version must hold although nothing in them changes
+
 	stacks   []*row[Stack]
 	roles    []*row[StackRole]
 	sessions map[UserID]int // nil: not known
@@ -68,6 +72,15 @@ func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 	for i := range v.Users {
 		now := v.Users[i]
 		d.trackUser(&row[User]{was: &v.Users[i], now: &now})
+	}
+	if v.Person != nil {
+		d.person = v.Person
+		now := v.Person.User
+		d.trackUser(&row[User]{was: &v.Person.User, now: &now})
+		for i := range v.Person.Sessions {
+			now := v.Person.Sessions[i]
+			d.registry = append(d.registry, &row[Session]{was: &v.Person.Sessions[i], now: &now})
+		}
 	}
 	for i := range v.Stacks {
 		now := v.Stacks[i]
@@ -201,6 +214,7 @@ type note struct {
 	member *Member // whom it is about
 	user   UserID  // the account, where there is no member
 	email  string
+	action Action // empty: the command's
 	result Result // empty: Applied
 	reason Reason
 	object string
@@ -210,7 +224,7 @@ type note struct {
 
 func (d *draft) record(n note) {
 	e := AuditEntry{
-		ID: EntryID(d.env.NewID()), At: d.env.Now, Operation: d.op, Action: d.action,
+		ID: EntryID(d.env.NewID()), At: d.env.Now, Operation: d.op, Action: cmp.Or(n.action, d.action),
 		Result: cmp.Or(n.result, Applied), Reason: n.reason,
 		Actor: d.actor.User, ActorRole: d.role,
 		Session: d.actor.Session, IP: d.actor.IP, Agent: d.actor.Agent, Request: d.actor.Request,
@@ -246,6 +260,7 @@ func (d *draft) changes() (c Changes, wrote bool) {
 			diffGrants(&c, r)
 		}
 	}
+	d.sessionChanges(&c)
 	d.userChanges(&c)
 	c.NewStacks, c.Stacks, c.DeleteStacks = diffRows(d.stacks, func(s *Stack) StackID { return s.ID },
 		func(a, b *Stack) bool { return *a == *b })
@@ -258,7 +273,8 @@ func (d *draft) changes() (c Changes, wrote bool) {
 	orgChanged := d.org.now != nil && (d.org.was == nil || !sameOrg(d.org.was, d.org.now))
 	wrote = orgChanged || len(c.NewUsers)+len(c.Users)+len(c.DeleteUsers)+len(c.NewMembers)+len(c.Members)+
 		len(c.DeleteMembers)+len(c.Granted)+len(c.Revoked)+len(c.NewStacks)+len(c.Stacks)+len(c.DeleteStacks)+
-		len(c.NewRoles)+len(c.Roles)+len(c.DeleteRoles)+len(c.Effects) > 0
+		len(c.NewRoles)+len(c.Roles)+len(c.DeleteRoles)+len(c.DeleteSessions)+len(c.NewSessions)+
+		len(c.NewIPRules)+len(c.DeleteIPRules)+len(c.Effects)+len(c.Counters) > 0
 	if d.org.now != nil {
 		c.Org, c.NewOrg = d.org.now, d.org.was == nil
 	}
@@ -274,18 +290,45 @@ func (d *draft) userChanges(c *Changes) {
 			c.DeleteUsers = append(c.DeleteUsers, UserUpdate{ID: r.was.ID, Version: r.was.Version})
 		default:
 			p := diffUser(r.was, r.now)
-			if p == (UserPatch{}) {
+			if p == (UserPatch{}) && !d.guarded[r.was.ID] {
 				continue
 			}
 			c.Users = append(c.Users, UserUpdate{ID: r.was.ID, Version: r.was.Version, Patch: p})
-			if p.Name.Set || r.was.MFA.Enrolled() != r.now.MFA.Enrolled() {
-				c.Profiles = append(c.Profiles, Profile{User: r.now.ID, Name: r.now.Name, MFA: r.now.MFA.Enrolled()})
+			if p.Name.Set || p.LastLogin.Set || r.was.MFA.Enrolled() != r.now.MFA.Enrolled() {
+				c.Profiles = append(c.Profiles, Profile{User: r.now.ID, Name: r.now.Name, MFA: r.now.MFA.Enrolled(), LastLogin: r.now.LastLogin})
 			}
 		}
 	}
 	byID := func(a, b UserUpdate) int { return strings.Compare(string(a.ID), string(b.ID)) }
 	slices.SortFunc(c.Users, byID)
 	slices.SortFunc(c.DeleteUsers, byID)
+}
+
+// sessionChanges replaces sessions as wholes: the old row goes, the new one comes. Whatever happens
+// to a person's sessions happens under the account's version, so that a sign-in and a kill, or two
+// uses of one ticket, cannot pass each other by.
+func (d *draft) sessionChanges(c *Changes) {
+	for _, r := range d.registry {
+		if r.was != nil && r.now != nil && *r.was == *r.now || r.was == nil && r.now == nil {
+			continue
+		}
+		if r.was != nil {
+			c.DeleteSessions = append(c.DeleteSessions, r.was.ID)
+			d.guard(r.was.User)
+		}
+		if r.now != nil {
+			c.NewSessions = append(c.NewSessions, *r.now)
+			d.guard(r.now.User)
+		}
+	}
+}
+
+// guard makes the commit fail if the account has changed, even where the command leaves it alone.
+func (d *draft) guard(u UserID) {
+	if d.guarded == nil {
+		d.guarded = make(map[UserID]bool)
+	}
+	d.guarded[u] = true
 }
 
 // diffRows sorts records into new, changed and gone.
@@ -346,8 +389,13 @@ func appendGrants(to []MemberGrant, m MemberID, grants []Grant) []MemberGrant {
 
 func sameOrg(a, b *Organization) bool {
 	return a.Name == b.Name && a.Disabled == b.Disabled && a.OwnerID == b.OwnerID && a.Transfer == b.Transfer &&
-		a.Tally == b.Tally && a.Settings.SSO == b.Settings.SSO &&
+		a.Tally == b.Tally && a.Settings.SSO == b.Settings.SSO && a.Settings.Security == b.Settings.Security &&
+		slices.EqualFunc(a.Settings.Groups, b.Settings.Groups, sameGroup) &&
 		slices.Equal(a.Settings.AllowedDomains, b.Settings.AllowedDomains) &&
 		slices.Equal(a.Settings.Closed, b.Settings.Closed) &&
 		a.Plan.Name == b.Plan.Name && a.Plan.OverUsage == b.Plan.OverUsage && slices.Equal(a.Plan.Limits, b.Plan.Limits)
+}
+
+func sameGroup(a, b GroupRole) bool {
+	return a.Group == b.Group && a.Role == b.Role && slices.Equal(a.Grants, b.Grants)
 }

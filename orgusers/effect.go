@@ -43,10 +43,15 @@ const (
 	MailOwnershipOffer  MailKind = "ownership_offer"  // the ownership is offered to you; with link
 	MailOwnershipTaken  MailKind = "ownership_taken"  // to the former owner
 	MailActivation      MailKind = "activation"       // an account was made for you; with link to set a password
-	MailPasswordReset   MailKind = "password_reset"   // an administrator asks for a new password; with link
+	MailPasswordReset   MailKind = "password_reset"   // an administrator, or without ActorName the person, asks for a new password; with link
 	MailPasswordChanged MailKind = "password_changed" // notice
 	MailMFAReset        MailKind = "mfa_reset"        // reset your second factor; with link
 	MailMFARemoved      MailKind = "mfa_removed"      // notice
+
+	MailSignInLocked     MailKind = "sign_in_locked"     // notice: too many wrong passwords or codes; ExpiresAt is until when
+	MailMFAEnrolled      MailKind = "mfa_enrolled"       // notice
+	MailRecoveryCodeUsed MailKind = "recovery_code_used" // notice
+	MailRecoveryCodesNew MailKind = "recovery_codes_new" // notice
 )
 
 // purpose returns which link the mail carries; 0: none.

@@ -27,6 +27,8 @@ var (
 	ErrLimit = errors.New("limit reached")
 	// ErrGate: the operation is switched off for this organization (R6.3).
 	ErrGate = errors.New("operation not available for this organization")
+	// ErrReauth: the actor must give a credential anew first ([Account.Prove]); nothing was done.
+	ErrReauth = errors.New("fresh proof of identity needed")
 	// ErrBusy: too much costly work is under way; trying again shortly is safe.
 	ErrBusy = errors.New("busy")
 	// ErrRequestReused: the request id was used before with other input.

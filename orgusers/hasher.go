@@ -27,20 +27,20 @@ const (
 // hasher makes and checks password hashes, a bounded number at a time: hashing is costly on purpose,
 // and sign-in is open to everybody (S-082). It may be used by any number of goroutines.
 type hasher struct {
-	slots *slots
-	rand  io.Reader
+	slots  *slots
+	memory *hashMemory
+	rand   io.Reader
 }
 
-// newHasher returns a hasher that runs as many hashes at a time as memoryBudget (bytes; 0: 256 MiB)
-// holds, at least one and at most two per processor. The budget bounds the memory in use; the
-// garbage collector may let as much again lie before it frees it. rand is read by several goroutines
-// at a time.
+// newHasher returns a hasher that runs as many hashes at a time as half of memoryBudget (bytes; 0: 256
+// MiB) holds, at least one and at most two per processor. The other half is for the memory of hashes
+// that are done until it is collected. rand is read by several goroutines at a time.
 func newHasher(memoryBudget int64, rand io.Reader) *hasher {
 	if memoryBudget <= 0 {
 		memoryBudget = defaultHashBudget
 	}
-	n := min(memoryBudget/(argonMemory<<10), int64(2*runtime.GOMAXPROCS(0)))
-	return &hasher{slots: newSlots(int(max(n, 1)), maxHashQueue), rand: rand}
+	n := int(max(min(memoryBudget/2/(argonMemory<<10), int64(2*runtime.GOMAXPROCS(0))), 1))
+	return &hasher{slots: newSlots(n, maxHashQueue), memory: &hashMemory{most: 2 * n}, rand: rand}
 }
 
 // hash returns the argon2id hash of a password that [checkPassword] has let pass. It waits for a slot
@@ -59,7 +59,7 @@ func (h *hasher) hash(ctx context.Context, password string) (PasswordHash, error
 		return "", err
 	}
 	defer h.slots.release(1)
-	p.key = argon2.IDKey([]byte(normal), p.salt, p.time, p.memory, p.threads, argonKey)
+	p.key = h.argon(1, normal, p, argonKey)
 	return PasswordHash(p.String()), nil
 }
 
@@ -103,9 +103,16 @@ func (h *hasher) verify(ctx context.Context, stored PasswordHash, password strin
 		ok = bcrypt.CompareHashAndPassword([]byte(stored), []byte(password)) == nil
 		return ok, ok, nil
 	}
-	key := argon2.IDKey([]byte(normal), p.salt, p.time, p.memory, p.threads, uint32(len(p.key)))
+	key := h.argon(weight, normal, p, len(p.key))
 	ok = subtle.ConstantTimeCompare(key, p.key) == 1 && usable
 	return ok, ok && p.weak(), nil
+}
+
+// argon computes a hash of so many slots' memory.
+func (h *hasher) argon(weight int, password string, p phc, size int) []byte {
+	h.memory.take(weight)
+	defer h.memory.give(weight)
+	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(size))
 }
 
 // weak reports whether p costs a guesser less than a new hash would. Memory times passes is the

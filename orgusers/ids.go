@@ -16,4 +16,7 @@ type (
 
 	EffectID string // EffectID names an [Effect]; a mailer sees it as [Mail.ID], its idempotency key.
 	EntryID  string // EntryID names an [AuditEntry].
+
+	SessionID string // SessionID names a [Session]; it is not the token.
+	IPRuleID  string // IPRuleID names an [IPRule].
 )

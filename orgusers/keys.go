@@ -59,6 +59,7 @@ const (
 	purposeCursor purpose = iota
 	purposeAudit
 	purposeTOTP
+	purposeDevice
 	purposeLink  // plus the LinkPurpose, which counts from 1
 	purposeCount = purposeLink + purpose(LinkMFAReset) + 1
 )
@@ -72,6 +73,8 @@ func (p purpose) label() string {
 		return "audit"
 	case purposeTOTP:
 		return "totp"
+	case purposeDevice:
+		return "device"
 	}
 	return "link/" + LinkPurpose(p-purposeLink).String()
 }

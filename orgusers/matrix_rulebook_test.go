@@ -62,6 +62,7 @@ Admin.DeleteRole                write  stack_role.delete          404    404  40
 Admin.SetAllowedDomains         write  organization.set_allowed_domains
                                                                   404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.SetSSO                    write  organization.set_sso       404    404  404     404     out      own    own   ok    sess  sess     off
+Admin.SetSecurity               write  organization.set_security  404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.OfferOwnership            write  ownership.offer            404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.ResendOwnership           write  ownership.resend           404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.CancelOwnership           write  ownership.cancel           404    404  404     404     out      own    own   ok    sess  sess     off
@@ -69,7 +70,23 @@ Admin.CancelOwnership           write  ownership.cancel           404    404  40
 Account.Organizations           read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.Leave                   write  member.leave               404    404  404     404     out      ok     ok    stay  sess  sess     off
 Account.Rename                  write  account.rename*            404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Sessions                read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.EndSession              write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.EndOtherSessions        write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.SignOut                 write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Prove                   any    -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.ChangePassword          write  account.change_password*   404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.MFA                     read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.BeginMFA                read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 
+Visitor.SignIn                  any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.EnterCode               any    account.sign_in*          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.ChooseNewPassword       any    account.change_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.BeginEnrolment          read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.ConfirmEnrolment        any    account.enrol_mfa*         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.ForgotPassword          write  account.forgot_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Visitor.InspectInvitation       read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.AcceptInvitation        write  invitation.accept          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.DeclineInvitation       write  invitation.decline         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
@@ -95,6 +112,7 @@ Operator.Prune                  read   -                          ok     ok   ok
 Operator.Verify                 read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 
 Service.Access                  read   -                          404    404  404     404     out      ok     ok    ok    sess  sess     off
+Service.Authenticate            read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.SignedIn                any    -                          ok     404  ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.Dispatch                any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.Run                     any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok

@@ -49,6 +49,10 @@ type Member struct {
 	// sign-on (R2.21). Strict mode ignores it (R2.22).
 	WithoutSSO bool
 
+	// Subject is the person's name at the organization's identity provider, since the first sign-in
+	// from there: another subject with the same address is another person. Empty: none yet.
+	Subject string
+
 	InvitedBy      UserID // who invited, or resent last; empty: the system
 	InvitedByEmail string // that person's address at the time, so that lists need no second look-up
 	InvitedAt      time.Time
@@ -117,6 +121,7 @@ type MemberPatch struct {
 	Role           Opt[Role]
 	Status         Opt[Status]
 	WithoutSSO     Opt[bool]
+	Subject        Opt[string]
 	InvitedBy      Opt[UserID]
 	InvitedByEmail Opt[string]
 	InvitedAt      Opt[time.Time]
@@ -137,6 +142,7 @@ func (p *MemberPatch) Apply(m *Member) {
 	p.Role.apply(&m.Role)
 	p.Status.apply(&m.Status)
 	p.WithoutSSO.apply(&m.WithoutSSO)
+	p.Subject.apply(&m.Subject)
 	p.InvitedBy.apply(&m.InvitedBy)
 	p.InvitedByEmail.apply(&m.InvitedByEmail)
 	p.InvitedAt.apply(&m.InvitedAt)
@@ -157,6 +163,7 @@ func diffMember(b, a *Member) MemberPatch {
 		Role:           diff(b.Role, a.Role),
 		Status:         diff(b.Status, a.Status),
 		WithoutSSO:     diff(b.WithoutSSO, a.WithoutSSO),
+		Subject:        diff(b.Subject, a.Subject),
 		InvitedBy:      diff(b.InvitedBy, a.InvitedBy),
 		InvitedByEmail: diff(b.InvitedByEmail, a.InvitedByEmail),
 		InvitedAt:      diff(b.InvitedAt, a.InvitedAt),

@@ -251,11 +251,15 @@ func (o *office) limit(users, stacks int64) {
 // actor is how somebody acts who signed in an hour ago.
 func (o *office) actor(name string) orgusers.Actor {
 	a := orgusers.Actor{
-		User: "nobody-" + orgusers.UserID(name), SignedInAt: o.now.Add(-time.Hour), Session: "session of " + name,
+		User: "nobody-" + orgusers.UserID(name), SignedInAt: o.now.Add(-time.Hour), ProvedAt: o.now, Session: "session of " + name,
 		IP: netip.MustParseAddr("203.0.113.5"), Agent: "test",
 	}
 	if u := o.user(name); u != nil {
 		a.User = u.ID
+	}
+	// Whoever must come by single sign-on does.
+	if m := o.find(name); m != nil && o.org.Settings.SSO.Enabled && m.User != o.org.OwnerID && (o.org.Settings.SSO.Strict || !m.WithoutSSO) {
+		a.SSO = o.org.ID
 	}
 	return a
 }

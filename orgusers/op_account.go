@@ -132,7 +132,7 @@ func (Unlock) judge(d *draft, t target) verdict {
 }
 
 func (Unlock) apply(_ *draft, t target) change {
-	t.u.LockedUntil = time.Time{}
+	t.u.Failures, t.u.LockedUntil = 0, time.Time{}
 	return change{before: "locked", after: "unlocked"}
 }
 

@@ -34,6 +34,10 @@ func (o *Organization) Clone() Organization {
 	c := *o
 	c.Settings.AllowedDomains = slices.Clone(o.Settings.AllowedDomains)
 	c.Settings.Closed = slices.Clone(o.Settings.Closed)
+	c.Settings.Groups = slices.Clone(o.Settings.Groups)
+	for i := range c.Settings.Groups {
+		c.Settings.Groups[i].Grants = slices.Clone(o.Settings.Groups[i].Grants)
+	}
 	c.Plan.Limits = slices.Clone(o.Plan.Limits)
 	return c
 }
@@ -44,8 +48,32 @@ type Settings struct {
 	// or become owner; at most 30; people already there are not touched (R2.11).
 	AllowedDomains []string
 	// Closed are the operations support has switched off here (R6.3), sorted.
-	Closed []Action
-	SSO    SSO
+	Closed   []Action
+	SSO      SSO
+	Groups   []GroupRole // what the identity provider's groups give, with SSO.RoleMapping
+	Security Security
+}
+
+// GroupRole says what being in a group of the identity provider gives in the organization (R2.27).
+// Whoever is in several gets the highest role and all the grants (R11.5).
+type GroupRole struct {
+	Group  string // its exact name there: case and spaces count (R2.29)
+	Role   Role
+	Grants []Grant // sorted
+}
+
+// Security is what an organization demands of its people's accounts and sessions. Of several
+// organizations of one person the strictest counts (R7.6). The zero value asks for nothing beyond
+// the host's [Policy].
+type Security struct {
+	// RequireMFA: a session without a second factor cannot use this organization; other
+	// organizations are not touched (R7.8, S-052).
+	RequireMFA bool
+	// MinPassword is the least number of code points in a new password; 0: the policy's.
+	MinPassword int
+	// SessionIdle and SessionMax bound sessions begun from now on: unused, and at all (R7.16). 0: the
+	// policy's.
+	SessionIdle, SessionMax time.Duration
 }
 
 // SSO is how an organization uses single sign-on. Only the owner sets it (R1.5).
@@ -55,6 +83,9 @@ type SSO struct {
 	// RoleMapping: roles and membership come from the identity provider; people who come from there
 	// cannot be removed or re-roled here (R2.27, R2.28).
 	RoleMapping bool
+	// SessionMax bounds a session from its sign-in there, whatever the provider says: 1 to 24 hours;
+	// 0: 12 hours (R2.26).
+	SessionMax time.Duration
 }
 
 // ssoOnly reports whether m can sign in by single sign-on alone.

@@ -23,8 +23,9 @@ const (
 //
 // Nothing is demanded of the kinds of characters, and any may be used but NUL. Refused are, beside
 // lengths, passwords that consist of nothing but context words and digits, of one short piece again and
-// again, or of runs along the keyboard, the alphabet or the digits (S-086). Only the whole password
-// counts: a long passphrase with the organization's name in it is fine. The messages quote nothing.
+// again, of runs along the keyboard, the alphabet or the digits, or that are common ones or made from
+// them (S-086). Only the whole password counts: a long passphrase with the organization's name in it is
+// fine. The messages quote nothing.
 func checkPassword(field, password string, minimum int, context ...string) (normalized string, fe *FieldError) {
 	refuse := func(r Reason, message string) (string, *FieldError) {
 		return "", &FieldError{field, r, message}
@@ -50,13 +51,28 @@ func checkPassword(field, password string, minimum int, context ...string) (norm
 	case n > maxPassword:
 		return refuse(ReasonTooLong, fmt.Sprintf("use at most %d characters; this has %d", maxPassword, n))
 	}
-	if madeOf(squash(normal), contextWords(context)) {
+	folded := strings.ToLower(normal)
+	if madeOf(folded, contextWords(context)) {
 		return refuse(ReasonContextWord, "your name, your address and your organization's name are guessed first")
 	}
-	if folded := []rune(strings.ToLower(normal)); isRepeat(folded) || isRun(folded) {
-		return refuse(ReasonCommon, "repetitions and runs along the keyboard are guessed first")
+	if r := []rune(folded); isRepeat(r) || isRun(r) || isCommon(folded) {
+		return refuse(ReasonCommon, "common passwords, repetitions and runs along the keyboard are guessed first")
 	}
 	return normal, nil
+}
+
+// minPassword is how long one person's password must be: the policy's length, or its other one with a
+// second factor that is enrolled and enforced, and never less than what any of the person's
+// organizations asks for (C2, R7.6).
+func (p *Policy) minPassword(secondFactor bool, asked ...int) int {
+	least := p.MinPassword
+	if secondFactor {
+		least = min(least, p.MinPasswordMFA)
+	}
+	for _, n := range asked {
+		least = max(least, n)
+	}
+	return least
 }
 
 // normalizePassword returns the one form of a password that is hashed: Unicode NFC, so that "é" typed
@@ -92,103 +108,61 @@ func contextWords(context []string) []string {
 // "acmecorp2024".
 func squash(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r)) {
+		if isSeparator(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
 	}, s)
 }
 
-// madeOf reports whether s is made of the words and of digits alone, with at least one word: the word
-// itself, doubled, with a year after it, first and last name in any order.
+func isSeparator(r rune) bool {
+	return unicode.IsSpace(r) || r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r))
+}
+
+// madeOf reports whether s, in lower case, is made of the words, of digits and of separators alone,
+// with at least one word: the word itself, doubled, with a year after it, first and last name in any
+// order, "4cme" for "acme".
 func madeOf(s string, words []string) bool {
-	const digitsOnly, withWord = 1, 2
-	reached := make([]byte, len(s)+1) // how s[:i] can be made; 0: not at all
-	reached[0] = digitsOnly
-	for i := range len(s) {
+	const nothing, withWord = 1, 2
+	r := []rune(s)
+	reached := make([]byte, len(r)+1) // how r[:i] can be made; 0: not at all
+	reached[0] = nothing
+	spelled := make([][]rune, len(words))
+	for i, w := range words {
+		spelled[i] = []rune(w)
+	}
+	for i, c := range r {
 		if reached[i] == 0 {
 			continue
 		}
-		if s[i] >= '0' && s[i] <= '9' {
+		if c >= '0' && c <= '9' || isSeparator(c) {
 			reached[i+1] = max(reached[i+1], reached[i])
 		}
-		for _, w := range words {
-			if strings.HasPrefix(s[i:], w) {
-				reached[i+len(w)] = withWord
+		for _, w := range spelled {
+			if n := spells(r[i:], w); n > 0 {
+				reached[i+n] = withWord
 			}
 		}
 	}
-	return reached[len(s)] == withWord
+	return reached[len(r)] == withWord
 }
 
-// isRepeat reports whether s is a piece of up to four characters again and again: "aaaaaaaa",
-// "abcabcab".
-func isRepeat(s []rune) bool {
-	for size := 1; size <= 4 && size < len(s); size++ {
-		i := size
-		for i < len(s) && s[i] == s[i-size] {
+// spells returns how much of s, from its beginning, writes the word, with separators between its
+// letters and characters that look like them; 0: it does not.
+func spells(s, word []rune) int {
+	i := 0
+	for _, w := range word {
+		for i < len(s) && i > 0 && isSeparator(s[i]) && !spellsLetter(s[i], w) {
 			i++
 		}
-		if i == len(s) {
-			return true
+		if i == len(s) || !spellsLetter(s[i], w) {
+			return 0
 		}
+		i++
 	}
-	return false
+	return i
 }
 
-// isRun reports whether s can be cut into runs of at least three: "qwertyuiop123456", "abcdefgh",
-// "1111222233334444". The last piece may be shorter.
-func isRun(s []rune) bool {
-	reached := make([]bool, len(s)+1) // s[:i] can be cut so
-	reached[0] = true
-	for i := range s {
-		if !reached[i] {
-			continue
-		}
-		n := longestRun(s[i:])
-		if i+n == len(s) {
-			return true
-		}
-		for k := 3; k <= n; k++ {
-			reached[i+k] = true
-		}
-	}
-	return false
-}
-
-// longestRun counts how far s, from its beginning, repeats one character or follows a row.
-func longestRun(s []rune) int {
-	n := 1
-	for n < len(s) && s[n] == s[0] {
-		n++
-	}
-	for _, row := range keyboardRows() {
-		for at := range len(row) {
-			n = max(n, walk(row, at, 1, s), walk(row, at, -1, s))
-		}
-	}
-	return n
-}
-
-// walk counts how far s follows the row from a place in a direction.
-func walk(row string, at, direction int, s []rune) int {
-	n := 0
-	for n < len(s) && at >= 0 && at < len(row) && rune(row[at]) == s[n] {
-		n++
-		at += direction
-	}
-	return n
-}
-
-// keyboardRows are the rows fingers run along: the alphabet, the digits, the American, German and
-// French keyboards, and the first one's columns and zigzags.
-func keyboardRows() [17]string {
-	return [...]string{
-		"abcdefghijklmnopqrstuvwxyz", "01234567890", "!@#$%^&*()_+",
-		"qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./",
-		"qwertzuiop", "yxcvbnm,.-",
-		"azertyuiop", "qsdfghjklm", "wxcvbn,;:!",
-		"1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/", "qazwsxedcrfvtgbyhnujmikolp", "zaqxswcdevfrbgtnhymjukilop",
-		"1q2w3e4r5t6y7u8i9o0p", "q1w2e3r4t5y6u7i8o9p0", "1a2b3c4d5e6f7g8h9i",
-	}
+func spellsLetter(r, letter rune) bool {
+	return r == letter || leetLetter(r, 'i') == letter || leetLetter(r, 'l') == letter
 }

@@ -37,6 +37,13 @@ const (
 	ReasonNotJoined         Reason = "not_joined"            // no longer, or not yet, in the organization
 	ReasonInvariant         Reason = "invariant"             // a defect: would break a promise; nothing was written
 	ReasonOwnerMustTransfer Reason = "owner_must_transfer"   // the owner cannot leave (R1.13)
+	ReasonMFARequired       Reason = "mfa_required"          // the organization demands a second factor in this session (R7.8)
+	ReasonSSORequired       Reason = "sso_required"          // the organization demands single sign-on (R2.24)
+	ReasonSSOElsewhere      Reason = "sso_elsewhere"         // signed in by another organization's identity provider
+	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
+	ReasonCredentials       Reason = "wrong_credentials"     // address, password or code is not right, or sign-in is locked
+	ReasonTicket            Reason = "ticket"                // the sign-in took too long, or this is not its next step
+	ReasonNotEnrolling      Reason = "not_enrolling"         // no second factor is being set up in this session
 )
 
 // Why a link no longer works.
@@ -67,8 +74,10 @@ const (
 	ReasonRange         Reason = "range"              // outside the allowed range
 	ReasonContextWord   Reason = "context_word"       // a password made of the name, address or organization
 	ReasonCommon        Reason = "common"             // a password everybody guesses first
+	ReasonBreached      Reason = "breached"           // a password that is in a breach corpus
 	ReasonWrongPassword Reason = "wrong_password"     // the current password is not right
 	ReasonSamePassword  Reason = "same_password"      // the new password must differ
+	ReasonWrongCode     Reason = "wrong_code"         // the code of the second factor is not right, or used
 )
 
 // Text returns one English sentence for a person, without a full stop; for an unknown reason, the
@@ -129,6 +138,20 @@ func (r Reason) Text() string {
 		return "refused, because it would break a promise of the system; please report this"
 	case ReasonOwnerMustTransfer:
 		return "the owner cannot leave; transfer the ownership first"
+	case ReasonMFARequired:
+		return "the organization demands a second factor; set one up or sign in with it"
+	case ReasonSSORequired:
+		return "the organization demands single sign-on"
+	case ReasonSSOElsewhere:
+		return "signed in by another organization's single sign-on"
+	case ReasonSSOSession:
+		return "sign in with your own credentials to change them"
+	case ReasonCredentials:
+		return "the address, the password or the code is not right, or there were too many tries; wait or reset the password"
+	case ReasonTicket:
+		return "the sign-in took too long or went another way; begin anew"
+	case ReasonNotEnrolling:
+		return "no second factor is being set up here, or it took too long"
 	case ReasonLinkMalformed:
 		return "this is not a valid link"
 	case ReasonLinkReplaced:
@@ -173,8 +196,12 @@ func (r Reason) Text() string {
 		return "is too close to your name, address or organization"
 	case ReasonCommon:
 		return "is among the passwords guessed first"
+	case ReasonBreached:
+		return "has appeared in a data breach, so it is known to guessers"
 	case ReasonWrongPassword:
 		return "is not right"
+	case ReasonWrongCode:
+		return "is not right, or was used before"
 	case ReasonSamePassword:
 		return "must differ from the old one"
 	}

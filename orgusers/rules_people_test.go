@@ -657,6 +657,7 @@ func TestRules_Resets(t *testing.T) {
 		want.Password, want.Version = now.Password, before.Version+1
 		want.Verified, want.ResetRequired = true, false
 		want.ResetLink, want.ResetExpires, want.MFAResetLink, want.LockedUntil = "", time.Time{}, "", time.Time{}
+		want.MFAResetExpire = time.Time{}
 		want.SessionsValidFrom = x.Clock.Now()
 		require.Equal(t, want, now, "and the second factor stays in force (S-100)")
 		notice(t, x, orgusers.MailPasswordChanged)

@@ -62,6 +62,9 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	hash := PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$Y2FuYXJ5c2FsdGNhbmFyeQ$Y2FuYXJ5aGFzaGNhbmFyeWhhc2hjYW5hcnloYXNo")
 	factor := MFA{Secret: "v1.Y2FuYXJ5ZmFjdG9y", EnrolledAt: time.Unix(1, 0), Recovery: "Y2FuYXJ5cmVjb3Zlcnk"}
 	secret := TOTPSecret("canary-totp-secret!!")
+	code := RecoveryCode("7CANA-RY7RE-C0VER-YC0DE-CANAR")
+	enrolment, err := newEnrolment(secret, "Acme", "jane@example.com")
+	require.NoError(t, err)
 	conf := Config{
 		Store: idleStore{}, Mailer: idleMailer{}, Keys: []Key{key, testKey(8, 32)}, Links: Links{Base: "https://app.example.com"},
 		Logger: slog.New(slog.DiscardHandler),
@@ -76,10 +79,10 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	view := View{Users: []User{user}}
 
 	var secrets []string
-	for _, b := range [][]byte{key, []byte(hash), []byte(factor.Secret), []byte(factor.Recovery), secret} {
+	for _, b := range [][]byte{key, []byte(hash), []byte(factor.Secret), []byte(factor.Recovery), secret, []byte(code)} {
 		secrets = append(secrets, forms(b)...)
 	}
-	secrets = append(secrets, "Y2FuYXJ5", secret.base32())
+	secrets = append(secrets, "Y2FuYXJ5", secret.base32(), strings.TrimPrefix(enrolment.URI(), "otpauth://"))
 	for p := range purposeCount {
 		for _, sub := range svc.keys.subs[p] {
 			secrets = append(secrets, forms(sub)...)
@@ -92,7 +95,8 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 		"view": view, "changes": changes, "a pointer to changes": &changes, "patch": changes.Users[0].Patch,
 		"service": svc, "a service": *svc, "services": []*Service{svc}, "what holds a service": struct{ S *Service }{svc}, "keyring": svc.keys, "a keyring": *svc.keys,
 		"admin": svc.Admin(Actor{}, "o"), "operator": svc.Operator(Actor{}), "account": svc.Account(Actor{}), "visitor": svc.Visitor(Actor{}),
-		"totp bytes": []TOTPSecret{secret},
+		"totp bytes": []TOTPSecret{secret}, "recovery code": code, "recovery codes": []RecoveryCode{code}, "a pointer to a recovery code": &code,
+		"enrolment": enrolment, "a pointer to an enrolment": &enrolment, "what holds one": struct{ E Enrolment }{enrolment},
 	}
 	for name, v := range values {
 		text := printed(v)

@@ -27,6 +27,7 @@ type Config struct {
 	Policy   Policy
 	Sessions Sessions // the host's own sessions, if it keeps them
 	Meter    Meter    // the host's usage figures, for [Admin.Usage]
+	Breached Breached // a breach corpus that new passwords are looked up in
 
 	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 256 MiB.
 	PasswordMemory int64
@@ -45,6 +46,7 @@ type Service struct {
 	mailer   Mailer
 	sessions Sessions
 	meter    Meter
+	breached Breached
 	policy   Policy
 	links    Links
 	keys     *keyring
@@ -52,6 +54,7 @@ type Service struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	newID    func() string
+	random   io.Reader
 	timeout  time.Duration
 	locks    *keyedLock // nil inside a host's transaction
 	tries    int        // after the first
@@ -103,8 +106,8 @@ func New(c Config) (*Service, error) {
 		rand = c.Rand
 	}
 	return &Service{
-		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, policy: c.Policy, links: c.Links,
-		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID,
+		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, breached: c.Breached, policy: c.Policy, links: c.Links,
+		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID, random: rand,
 		timeout: c.SendTimeout, locks: newKeyedLock(), tries: maxTries,
 	}, nil
 }
@@ -203,6 +206,11 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	d := newDraft(&v, a, c.Action(), &s.policy, s.env())
 	d.dry = dry
 	b, ok := c.(Bulk)
+	if p, ok := c.(prover); ok {
+		if err := p.prove(ctx, s, d); err != nil {
+			return nil, err
+		}
+	}
 	asks := ok && b.Action() == ActionEndSessions && s.sessions != nil
 	replays := v.Request != nil && request != nil
 	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
@@ -361,6 +369,8 @@ func (s *Service) pause(ctx context.Context, try int) error {
 }
 
 func isConflict(err error) bool { return errors.Is(err, ErrConflict) }
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+func isLimit(err error) bool    { return errors.Is(err, ErrLimit) }
 
 // stored turns a store's error into one a caller may see: its text names no statement and no host
 // (S-234).

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // SetAllowedDomains is the command behind [Admin.SetAllowedDomains].
@@ -90,5 +91,52 @@ func (c SetSSO) decide(d *draft) error {
 	}
 	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", c.SSO)})
 	s.SSO = c.SSO
+	return nil
+}
+
+// SetSecurity is the command behind [Admin.SetSecurity].
+type SetSecurity struct {
+	Org      OrgID
+	Security Security
+}
+
+// Action is [ActionSetSecurity].
+func (SetSecurity) Action() Action { return ActionSetSecurity }
+
+func (c SetSecurity) validate(p *Policy) []FieldError {
+	var bad []FieldError
+	out := func(field, message string) {
+		bad = append(bad, FieldError{Field: "security." + field, Reason: ReasonRange, Message: message})
+	}
+	if n := c.Security.MinPassword; n != 0 && (n < leastMinPassword || n > 64) {
+		out("min_password", "must be 8 to 64, or 0")
+	}
+	if v := c.Security.SessionIdle; v != 0 && (v < time.Minute || v > p.SessionIdle) || v%time.Second != 0 {
+		out("session_idle", fmt.Sprintf("must be 1m to %s in whole seconds, or 0", p.SessionIdle))
+	}
+	if v := c.Security.SessionMax; v != 0 && (v < time.Minute || v > p.SessionMax) || v%time.Second != 0 {
+		out("session_max", fmt.Sprintf("must be 1m to %s in whole seconds, or 0", p.SessionMax))
+	}
+	return bad
+}
+
+func (c SetSecurity) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+func (SetSecurity) authorize(d *draft) *Error { return d.byAdministrator() } // R1.6
+
+// decide refuses to enforce a second factor to whoever has none in this session, who would be locked
+// out by it.
+func (c SetSecurity) decide(d *draft) error {
+	s := &d.org.now.Settings
+	if s.Security == c.Security {
+		return nil
+	}
+	if c.Security.RequireMFA && !s.Security.RequireMFA && d.actor.MFAAt.IsZero() && d.actor.SSO == "" {
+		return denied(ReasonMFARequired)
+	}
+	d.record(note{before: fmt.Sprintf("%+v", s.Security), after: fmt.Sprintf("%+v", c.Security)})
+	s.Security = c.Security
 	return nil
 }

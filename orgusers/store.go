@@ -2,12 +2,13 @@ package orgusers
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
 // StoreLevel is the contract that this package speaks. A store says in Level which one it was
 // written for; [New] refuses another, so an outdated store fails at start and not in a commit.
-const StoreLevel = 1
+const StoreLevel = 2
 
 // Store keeps everything. A store knows no rules: it answers one read ([Store.View]) with what a
 // decision may look at, and carries out one decision ([Store.Commit]) all or nothing. Package
@@ -39,6 +40,17 @@ type Store interface {
 	// Access reads what a permission check needs, in one statement. It is ErrNotFound if the user
 	// has no row in the organization.
 	Access(ctx context.Context, user UserID, org OrgID) (AccessView, error)
+
+	// Session reads the session or ticket with this token hash and the epoch of its account, in one
+	// statement. It is ErrNotFound if there is none.
+	Session(ctx context.Context, token string) (SessionView, error)
+
+	// Seen records that a session is in use: it raises, never lowers, its SeenAt. It touches no
+	// version. An unknown session is no error.
+	Seen(ctx context.Context, session SessionID, at time.Time) error
+
+	// IPRules returns one page of IP rules by id, each with what says whether it is in force.
+	IPRules(ctx context.Context, q IPRuleQuery) ([]IPRuleView, error)
 
 	// Members returns one page of a roster in the asked order, with keyset pagination: no more than
 	// Limit rows after the position. Its cost does not depend on the size of the roster. An unknown
@@ -76,7 +88,8 @@ type Store interface {
 	// counts only with a commit is in [Changes.Counters].
 	Bump(ctx context.Context, counters []Counter) ([]int64, error)
 
-	// Prune deletes counters that have expired and answered requests made before the time.
+	// Prune deletes counters, sessions and IP rules that have expired, and answered requests made
+	// before the time.
 	Prune(ctx context.Context, now, requestsBefore time.Time) error
 
 	// Level returns the StoreLevel that the store was written for.
@@ -100,6 +113,17 @@ type ViewQuery struct {
 	Users    []UserID     // these accounts
 	UserKeys []AddressKey // the accounts with these addresses
 	Counters []string     // the values of these counters
+
+	// Person asks for one account with its memberships and sessions, by one of the three; in one
+	// statement with the Counters, if nothing else is asked for. Nobody found is no error.
+	Person PersonQuery
+}
+
+// PersonQuery names one account in one of three ways; the zero value names none.
+type PersonQuery struct {
+	User  UserID
+	Key   AddressKey
+	Token string // the token hash of one of the account's sessions
 }
 
 // View is what a decision looks at: values, detached from the store.
@@ -112,6 +136,7 @@ type View struct {
 	Roles   []StackRole
 	// Counters has the counters asked for; one that is missing stands at 0.
 	Counters map[string]int64
+	Person   *Person // nil: nobody was asked for or found
 
 	// Sessions is filled by the service from the host's [Sessions] port; nil: not known.
 	Sessions map[UserID]int
@@ -135,6 +160,15 @@ type Changes struct {
 	// Profiles are copied to every roster row of their users, in whatever organization. Each user
 	// is also in Users or NewUsers, whose guard covers the copy.
 	Profiles []Profile
+
+	// Sessions belong to accounts in Users or NewUsers, whose guards cover them. Deleted come before new
+	// ones, so that a session can be replaced under its id. No read finds the sessions and IP rules of
+	// a deleted account any more; a store may keep them until Prune takes them.
+	DeleteSessions []SessionID // each must exist
+	NewSessions    []Session   // a duplicate id or token hash is ErrConflict
+
+	NewIPRules    []IPRule   // a duplicate id is ErrConflict; the account is in Users
+	DeleteIPRules []IPRuleID // those that are there
 
 	NewMembers    []Member       // a duplicate address key in the organization is ErrConflict; Grants are in Granted
 	Members       []MemberUpdate // each row must exist
@@ -174,9 +208,10 @@ type MemberUpdate struct {
 
 // Profile is what rosters copy from an account.
 type Profile struct {
-	User UserID
-	Name Name
-	MFA  bool
+	User      UserID
+	Name      Name
+	MFA       bool
+	LastLogin time.Time // raises, never lowers, as [Store.Touch]
 }
 
 // Revoke takes roles away: all that Member has on Stack; or, without Member, all that anybody has on
@@ -213,6 +248,34 @@ type AccessView struct {
 	MFA               bool
 	Owned             []StackID   // stacks the user owns
 	Roles             []StackRole // the custom roles among the grants
+}
+
+// SessionView is what the check of a session needs.
+type SessionView struct {
+	Session   Session
+	ValidFrom time.Time // the account's epoch
+}
+
+// IPRuleQuery asks for a page of IP rules by id: of one account, or of one address on one resource of
+// one organization.
+type IPRuleQuery struct {
+	User UserID
+
+	Org      OrgID
+	IP       netip.Addr
+	Resource string
+
+	After IPRuleID
+	Limit int
+}
+
+// IPRuleView is a rule with what it hangs on.
+type IPRuleView struct {
+	IPRule
+	Session   Session   // zero if the registry has it no longer
+	ValidFrom time.Time // the account's epoch
+	Status    Status    // the person's in the organization; empty: not in it
+	Disabled  bool      // the organization is
 }
 
 // Counter is one counter to raise.

@@ -3,12 +3,9 @@ package orgusers
 import (
 	"crypto/subtle"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -25,7 +22,6 @@ const (
 	minTOTPSecretSize = 16 // bytes: the least RFC 4226 allows
 	totpPeriod        = 30 // seconds
 	totpDigits        = otp.DigitsSix
-	maxTOTPIssuer     = 60 // code points, so that the QR code stays small enough to scan
 )
 
 // String returns "[redacted]".
@@ -51,33 +47,13 @@ func (s TOTPSecret) base32() string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s)
 }
 
-// newTOTP draws a secret and returns it with the otpauth URI to show as a QR code. issuer is what
-// the app shows above the code, account the person's address; neither may be empty. The URI holds
-// the secret: it goes to the person and nowhere else.
-//
-// The URI is put together here because pquerna/otp leaves ":" and "&" in names as they are, so that
-// an organization called "A&secret=…" could bring its own secret.
-func newTOTP(rand io.Reader, issuer, account string) (TOTPSecret, string, error) {
-	if issuer == "" || account == "" {
-		return nil, "", errors.New("totp: issuer and account are needed")
-	}
-	if r := []rune(issuer); len(r) > maxTOTPIssuer {
-		issuer = string(r[:maxTOTPIssuer])
-	}
+// newTOTPSecret draws a secret.
+func newTOTPSecret(rand io.Reader) (TOTPSecret, error) {
 	secret := make(TOTPSecret, totpSecretSize)
 	if _, err := io.ReadFull(rand, secret); err != nil {
-		return nil, "", fmt.Errorf("totp: random secret: %w", err)
+		return nil, fmt.Errorf("totp: random secret: %w", err)
 	}
-	issuer, account = escapeOTPAuth(issuer), escapeOTPAuth(account)
-	uri := fmt.Sprintf("otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=SHA1&digits=%d&period=%d",
-		issuer, account, secret.base32(), issuer, totpDigits, totpPeriod)
-	return secret, uri, nil
-}
-
-// escapeOTPAuth escapes everything but letters, digits and "-_.~". Spaces become %20, since some
-// apps show a plus as a plus.
-func escapeOTPAuth(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	return secret, nil
 }
 
 // verifyTOTP reports whether code is right at the step of now, the one before or the one after, and

@@ -30,6 +30,7 @@ type User struct {
 	// wherever it is kept.
 	SessionsValidFrom time.Time
 	LastLogin         time.Time // zero: never
+	Failures          int       // credentials given wrong in a row, passwords and codes alike (R7.15)
 	LockedUntil       time.Time // too many failed sign-ins (R7.15); zero or past: not locked
 
 	// Orgs counts the memberships, active and inactive. It sits here, under Version, so that "does
@@ -88,6 +89,8 @@ type UserPatch struct {
 	MFAResetLink      Opt[OperationID]
 	MFAResetExpire    Opt[time.Time]
 	SessionsValidFrom Opt[time.Time]
+	LastLogin         Opt[time.Time]
+	Failures          Opt[int]
 	LockedUntil       Opt[time.Time]
 	Orgs              Opt[int]
 }
@@ -104,6 +107,8 @@ func (p *UserPatch) Apply(u *User) {
 	p.MFAResetLink.apply(&u.MFAResetLink)
 	p.MFAResetExpire.apply(&u.MFAResetExpire)
 	p.SessionsValidFrom.apply(&u.SessionsValidFrom)
+	p.LastLogin.apply(&u.LastLogin)
+	p.Failures.apply(&u.Failures)
 	p.LockedUntil.apply(&u.LockedUntil)
 	p.Orgs.apply(&u.Orgs)
 }
@@ -120,6 +125,8 @@ func diffUser(b, a *User) UserPatch {
 		MFAResetLink:      diff(b.MFAResetLink, a.MFAResetLink),
 		MFAResetExpire:    diff(b.MFAResetExpire, a.MFAResetExpire),
 		SessionsValidFrom: diff(b.SessionsValidFrom, a.SessionsValidFrom),
+		LastLogin:         diff(b.LastLogin, a.LastLogin),
+		Failures:          diff(b.Failures, a.Failures),
 		LockedUntil:       diff(b.LockedUntil, a.LockedUntil),
 		Orgs:              diff(b.Orgs, a.Orgs),
 	}

@@ -67,16 +67,6 @@ func (v Visitor) AcceptInvitation(ctx context.Context, token string, account New
 	return c.joined, err
 }
 
-// hashPassword checks and hashes a new password, once, before the command is decided.
-func (s *Service) hashPassword(ctx context.Context, password string) (string, PasswordHash, error) {
-	clean, fe := checkPassword("password", password, s.policy.MinPassword)
-	if fe != nil {
-		return "", "", invalid(*fe)
-	}
-	hash, err := s.hasher.hash(ctx, clean)
-	return clean, hash, err
-}
-
 // DeclineInvitation withdraws the invited person; the seat is free again.
 func (v Visitor) DeclineInvitation(ctx context.Context, token string) error {
 	const op = "Visitor.DeclineInvitation"
@@ -153,15 +143,7 @@ func (v Visitor) ResetPassword(ctx context.Context, token, password string) erro
 	if err := v.s.throttle(ctx, "reset/"+string(l.Operation)+"/"+string(u.ID), 10, day); err != nil {
 		return named(op, err)
 	}
-	c := ResetPassword{link: l}
-	if same, _, err := v.s.hasher.verify(ctx, u.Password, password); err != nil {
-		return named(op, err)
-	} else if same && u.Password != "" {
-		return named(op, invalid(FieldError{Field: "password", Reason: ReasonSamePassword, Message: ReasonSamePassword.Text()}))
-	}
-	if c.password, c.hash, err = v.s.hashPassword(ctx, password); err != nil {
-		return named(op, err)
-	}
+	c := &ResetPassword{link: l, next: newPassword{text: password}}
 	_, err = v.s.do(ctx, op, v.origin, c)
 	return err
 }

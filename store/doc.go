@@ -22,7 +22,12 @@
 //
 // Between the two the rules run, without a transaction and without a lock. When somebody else was
 // faster, Commit answers [orgusers.ErrConflict] and the service looks and decides again. The other
-// methods are listings, the outbox and counters, and each is a statement or two.
+// methods are listings, sessions, the outbox and counters, and each is a statement or two.
+//
+// Signing in is a decision like any other, about an account alone: View of a Person reads the account,
+// its rows, its sessions and the throttles; Commit guards the account, copies its last login to the
+// rows and writes the session. [orgusers.Store.Session], on every request of the host, is a read
+// without a decision, and [orgusers.Store.Seen] a write without a guard.
 //
 // # The five rules
 //
@@ -46,24 +51,27 @@
 //
 //  1. The test of the next chapter. It fails from the first minute, and what it says next is what to
 //     write next.
-//  2. Level: return 1, the number of the contract you read. Returning [orgusers.StoreLevel] would agree
+//  2. Level: return 2, the number of the contract you read. Returning [orgusers.StoreLevel] would agree
 //     with every contract to come.
 //  3. The tables: organizations, users, members, grants, stacks, roles, requests, audit, effects,
-//     counters. The organization comes first in every key but those of users and counters. Unique are
-//     (organization, address key) of members, the address key of users, (organization, name) of stacks
-//     and of roles, (organization, id) of requests. Times are 64-bit microseconds since 1970, in UTC,
-//     the zero time included, which is a number like any other (-62,135,596,800,000,000). Settings, plan
-//     and mail may be JSON columns; an [orgusers.User] may not, see below.
+//     counters, sessions, IP rules. The organization comes first in every key but those of users,
+//     counters, sessions and IP rules. Unique are (organization, address key) of members, the address
+//     key of users, (organization, name) of stacks and of roles, (organization, id) of requests, the
+//     token of sessions. Times are 64-bit microseconds since 1970, in UTC, the zero time included, which
+//     is a number like any other (-62,135,596,800,000,000). Settings, plan and mail may be JSON columns;
+//     an [orgusers.User] and an [orgusers.Session] may not, see below.
 //  4. Commit with NewOrg, NewUsers and NewMembers, then View: go test -run 'TestStore/View'.
 //  5. The guards: -run 'TestStore/(Commit|Refused)'. Each test under Refused spoils one thing in a commit
 //     that has everything else in it, and requires that nothing was written.
 //  6. Patches and profiles: -run 'TestStore/(Patch|Kept)'. There is a test per field, made by reflection,
 //     so a field the contract grows is a test that fails and not a column somebody forgot.
 //  7. Grants and Access: -run 'TestStore/(Grants|Access)'.
-//  8. The listings: -run 'TestStore/(Members|Organizations|Audit)'. Filter in Go with
+//  8. Sessions: -run 'TestStore/(Session|Seen|Person|IPRules)'. Begin with a Person by id; by address and
+//     by token are the same read behind one more look-up.
+//  9. The listings: -run 'TestStore/(Members|Organizations|Audit)'. Filter in Go with
 //     [orgusers.MemberFilter.Matches] first, and move it into the engine when the tests pass.
-//  9. Record, Touch, the outbox and the counters: -run 'TestStore/(Record|Touch|Claim|Settle|Effects|Requeue|Bump|Prune)'.
-//  10. What engines do to values, and what clients do at the same time:
+//  10. Record, Touch, the outbox and the counters: -run 'TestStore/(Record|Touch|Claim|Settle|Effects|Requeue|Bump|Prune)'.
+//  11. What engines do to values, and what clients do at the same time:
 //     -run 'TestStore/(Values|Collation|Aliasing|Context|Race)', then all of it with -race.
 //
 // # Running the suite
@@ -102,8 +110,14 @@
 //     write. Deleting a row deletes its grants, or whoever comes back has them again.
 //   - Statements have limits: 65,535 parameters on PostgreSQL, 32,766 on SQLite. Write many rows in one
 //     statement, it is five times faster than one by one, but in chunks.
-//   - Marshaled to JSON, accounts and second factors hide their secrets, for logs. A store that keeps them
-//     as JSON loses every password. Keep the fields.
+//   - Marshaled to JSON, accounts, second factors and sessions hide their secrets, for logs. A store that
+//     keeps them as JSON loses every password. Keep the fields.
+//   - A session is replaced under its id: delete first, then insert. What is asked to be deleted and is not
+//     there is ErrConflict for a session, since a ticket is used once, and no error for an IP rule.
+//   - A read of a Person that is three reads shows a session that ended beside a password that is new. It
+//     is one statement, or one transaction on one snapshot.
+//   - Last logins only rise: Touch and Profiles meet on the same rows in any order.
+//   - The sessions of a deleted account are nobody's: join the account in every read of them.
 //   - Claim chooses and leases in one statement or one transaction, or two workers send the same mail.
 //     Settle says "where lease = ?", or a slow worker settles what another one has.
 //   - Reads fail, too: under serializable isolation a plain SELECT can be told to try again. That is
@@ -118,19 +132,22 @@
 //
 // # What is asked often
 //
-// Access, on every request of the host: one statement by (organization, user). View: by primary keys and
-// by (organization, user) and (organization, address key), and users by address key. A page of members:
-// one index per order, beginning with the organization: the address key; folded name and id; invited at
-// and id; last login and id; role and address key. Effects: (due), for Claim. Nothing else needs an
-// index, and the cost of none of these grows with the roster.
+// Session and Access, on every request of the host: one statement each, by token and by (organization,
+// user). View: by primary keys and by (organization, user) and (organization, address key), and users by
+// address key. A page of members: one index per order, beginning with the organization: the address key;
+// folded name and id; invited at and id; last login and id; role and address key. A Person: rows and
+// sessions by user. IP rules: by user, and by (organization, address, resource). Effects: (due), for
+// Claim. What Prune deletes: by expiry. Nothing else needs an index, and the cost of none of these grows
+// with the roster.
 //
 // # Sharding
 //
 // An organization is the natural unit: it comes first in the keys, each decision is guarded by the
 // version of one, and no query spans two, but for the operator's list of them all. On an engine that
 // places rows by key and has transactions across shards, place by organization and leave the rest to it.
-// What does not fit into one organization is small: accounts, found by id and by address key, counters,
-// and the list of an account's rows, for Profiles, Touch and Organizations.
+// What does not fit into one organization is small: accounts, found by id and by address key, with
+// their sessions and IP rules; counters; and the list of an account's rows, for Profiles, Touch, Organizations
+// and a Person.
 //
 // Do not cut by hand over databases that share no transaction. Commit writes an organization and accounts
 // in one, and an account guarded in one database and counted in another is a person who belongs to an

@@ -26,6 +26,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (v orgusers.View
 		c.Report = slices.Clone(r.Report)
 		v.Request = &c
 	}
+	v.Person = st.person(q.Person)
 	v.Counters = map[string]int64{}
 	for _, key := range q.Counters {
 		if c := st.Counters[key]; c != nil {
@@ -98,12 +99,15 @@ func (s *Store) Access(ctx context.Context, user orgusers.UserID, org orgusers.O
 // Commit is all writing of one decision: the guards, then the rest.
 func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 	return s.write(ctx, func(s *state) error {
-		if !s.guard(&c) || c.Org != nil && !s.Orgs[c.Org.ID].apply(&c) ||
+		if !s.guard(&c) || !s.register(&c) || c.Org != nil && !s.Orgs[c.Org.ID].apply(&c) ||
 			!add(s.Effects, c.Effects, func(e *orgusers.Effect) orgusers.EffectID { return e.ID }) {
 			return orgusers.ErrConflict
 		}
 		for _, p := range c.Profiles {
-			s.rows(p.User, func(m *orgusers.Member) { m.Name, m.MFA = p.Name, p.MFA })
+			s.rows(p.User, func(m *orgusers.Member) {
+				m.Name, m.MFA = p.Name, p.MFA
+				later(&m.LastLogin, p.LastLogin)
+			})
 		}
 		for i, total := range s.count(c.Counters) {
 			if most := c.Counters[i].Most; most > 0 && total > most {
@@ -217,16 +221,18 @@ func (s *state) record(entries []orgusers.AuditEntry, r *orgusers.Request) error
 	return nil
 }
 
+// later raises a time.
+func later(t *time.Time, at time.Time) {
+	if t.Before(at) {
+		*t = at
+	}
+}
+
 // Touch has no guard and raises no version, so that signing in disturbs no decision.
 func (s *Store) Touch(ctx context.Context, user orgusers.UserID, at time.Time) error {
 	return s.write(ctx, func(s *state) error {
-		later := func(t *time.Time) {
-			if t.Before(at) {
-				*t = at
-			}
-		}
-		edit(s.Users, user, func(u *orgusers.User) { later(&u.LastLogin) })
-		s.rows(user, func(m *orgusers.Member) { later(&m.LastLogin) })
+		edit(s.Users, user, func(u *orgusers.User) { later(&u.LastLogin, at) })
+		s.rows(user, func(m *orgusers.Member) { later(&m.LastLogin, at) })
 		return nil
 	})
 }

@@ -97,6 +97,8 @@ func (s *state) count(counters []orgusers.Counter) (values []int64) {
 func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
 	return s.write(ctx, func(s *state) error {
 		maps.DeleteFunc(s.Counters, func(_ string, c *orgusers.Counter) bool { return !c.ExpiresAt.After(now) })
+		maps.DeleteFunc(s.Sessions, func(_ orgusers.SessionID, n *orgusers.Session) bool { return !n.ExpiresAt.After(now) })
+		maps.DeleteFunc(s.Rules, func(_ orgusers.IPRuleID, r *orgusers.IPRule) bool { return !r.ExpiresAt.After(now) })
 		maps.DeleteFunc(s.Requests, func(_ requestKey, r *orgusers.Request) bool { return r.At.Before(requestsBefore) })
 		return nil
 	})

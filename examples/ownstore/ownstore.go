@@ -1,7 +1,7 @@
 // Package ownstore is a complete store to copy from: maps behind a lock, and a file. It is written to
 // be read, beside the documentation of package store: ownstore.go has the state and the file,
-// decision.go the reading and writing of decisions, pages.go the listings, outbox.go the effects and
-// counters, records.go what maps need to stand in for tables. Where a database would have an index it
+// decision.go the reading and writing of decisions, sessions.go the people who sign in, pages.go the
+// listings, outbox.go the effects and counters, records.go what maps need to stand in for tables. Where a database would have an index it
 // has a loop, and each change writes the whole file, so it suits some hundred people. It passes the
 // suite in store/storetest.
 package ownstore
@@ -36,6 +36,8 @@ type state struct {
 	Audit    map[orgusers.EntryID]*orgusers.AuditEntry
 	Effects  map[orgusers.EffectID]*orgusers.Effect
 	Counters map[string]*orgusers.Counter
+	Sessions map[orgusers.SessionID]*orgusers.Session
+	Rules    map[orgusers.IPRuleID]*orgusers.IPRule
 }
 
 // org is one organization. What belongs to it is found through it alone, so that another
@@ -66,12 +68,12 @@ func Open(path string) (*Store, error) {
 	return &Store{path: path, now: kept.next()}, nil
 }
 
-// Level is a number and not orgusers.StoreLevel: this store keeps to contract 1 whatever comes.
-func (s *Store) Level() int { return 1 }
+// Level is a number and not orgusers.StoreLevel: this store keeps to contract 2 whatever comes.
+func (s *Store) Level() int { return 2 }
 
 // next returns a state with maps of its own, to be changed.
 func (s *state) next() *state {
-	n := &state{own(s.Orgs), own(s.Users), own(s.Requests), own(s.Audit), own(s.Effects), own(s.Counters)}
+	n := &state{own(s.Orgs), own(s.Users), own(s.Requests), own(s.Audit), own(s.Effects), own(s.Counters), own(s.Sessions), own(s.Rules)}
 	for id, o := range n.Orgs {
 		n.Orgs[id] = o.next()
 	}

@@ -1,6 +1,7 @@
 package ownstore_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,7 +41,10 @@ func people() orgusers.Changes {
 			ID: "u", Address: ann, Password: "$argon2id$made-up", MFA: orgusers.MFA{Secret: "sealed", EnrolledAt: at, Recovery: "a b"},
 		}},
 		NewMembers: []orgusers.Member{{ID: "m", Org: "o", User: "u", Address: ann, Role: orgusers.RoleAdmin, Status: orgusers.StatusActive, JoinedAt: at}},
-		Request:    &orgusers.Request{Org: "o", ID: "r", Report: []byte("{}"), At: at},
+		NewSessions: []orgusers.Session{{
+			ID: "n", User: "u", Token: "hash", Step: orgusers.StepDone, IP: netip.MustParseAddr("192.0.2.1"), CreatedAt: at, Idle: time.Hour,
+		}},
+		Request: &orgusers.Request{Org: "o", ID: "r", Report: []byte("{}"), At: at},
 	}
 }
 
@@ -49,10 +53,11 @@ func TestWhatWasAcknowledgedIsThereAfterARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.gob")
 	s := open(t, path)
 	require.NoError(t, s.Commit(t.Context(), people()))
-	q := orgusers.ViewQuery{Org: "o", Request: "r", Joined: []orgusers.UserID{"u"}}
+	q := orgusers.ViewQuery{Org: "o", Request: "r", Joined: []orgusers.UserID{"u"}, Person: orgusers.PersonQuery{User: "u"}}
 	before, err := s.View(t.Context(), q)
 	require.NoError(t, err)
 	require.Equal(t, "sealed", before.Users[0].MFA.Secret)
+	require.Equal(t, "hash", before.Person.Sessions[0].Token)
 	after, err := open(t, path).View(t.Context(), q)
 	require.NoError(t, err)
 	require.Equal(t, before, after, "secrets and times included")

@@ -124,6 +124,14 @@ func TestS180_BadText(t *testing.T) {
 			for name, spoil := range map[string]func(c *orgusers.Changes){
 				"organization": func(c *orgusers.Changes) { c.Org.Name = bad },
 				"settings":     func(c *orgusers.Changes) { c.Org.Settings.AllowedDomains = []string{bad} },
+				"group":        func(c *orgusers.Changes) { c.Org.Settings.Groups = []orgusers.GroupRole{{Group: bad}} },
+				"group's role": func(c *orgusers.Changes) {
+					c.Org.Settings.Groups = []orgusers.GroupRole{{Grants: []orgusers.Grant{{Role: orgusers.RoleID(bad)}}}}
+				},
+				"session":      func(c *orgusers.Changes) { c.NewSessions[1].Agent = bad },
+				"gone session": func(c *orgusers.Changes) { c.DeleteSessions[0] = orgusers.SessionID(bad) },
+				"IP rule":      func(c *orgusers.Changes) { c.NewIPRules[0].Resource = bad },
+				"subject":      func(c *orgusers.Changes) { c.Members[0].Patch.Subject = orgusers.Some(bad) },
 				"plan":         func(c *orgusers.Changes) { c.Org.Plan.Name = bad },
 				"transfer":     func(c *orgusers.Changes) { c.Org.Transfer.Link = orgusers.OperationID(bad) },
 				"user":         func(c *orgusers.Changes) { c.NewUsers[0].Name.Last = bad },
@@ -147,6 +155,11 @@ func TestS180_BadText(t *testing.T) {
 			_, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", MemberFilter: orgusers.MemberFilter{Search: bad}, Limit: 1})
 			require.Error(t, err)
 			_, err = s.Access(t.Context(), orgusers.UserID(bad), "o")
+			require.Error(t, err)
+			_, err = s.Session(t.Context(), bad)
+			require.Error(t, err)
+			require.Error(t, s.Seen(t.Context(), orgusers.SessionID(bad), at(1)))
+			_, err = s.View(t.Context(), orgusers.ViewQuery{Person: orgusers.PersonQuery{Key: orgusers.AddressKey(bad)}})
 			require.Error(t, err)
 		}
 		require.NoError(t, s.Commit(t.Context(), everything(o)))

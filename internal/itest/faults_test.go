@@ -141,6 +141,16 @@ func TestS228_ReadFaults(t *testing.T) {
 				return err
 			},
 			"access": func(ctx context.Context) error { _, err := s.Access(ctx, "o-u3", "o"); return err },
+			"person": func(ctx context.Context) error {
+				_, err := s.View(ctx, orgusers.ViewQuery{Person: orgusers.PersonQuery{Token: "token of n3"}, Counters: []string{"c1"}})
+				return err
+			},
+			"session": func(ctx context.Context) error { _, err := s.Session(ctx, "token of n3"); return err },
+			"seen":    func(ctx context.Context) error { return s.Seen(ctx, "n3", at(100)) },
+			"IP rules": func(ctx context.Context) error {
+				_, err := s.IPRules(ctx, orgusers.IPRuleQuery{User: "o-u1", Limit: 9})
+				return err
+			},
 			"members": func(ctx context.Context) error {
 				_, err := s.Members(ctx, orgusers.MemberQuery{Org: "o", Grants: true, Limit: 9})
 				return err

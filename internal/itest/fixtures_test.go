@@ -26,6 +26,9 @@ func fill(v reflect.Value, n *int) {
 	case time.Time:
 		v.Set(reflect.ValueOf(at(*n)))
 		return
+	case time.Duration:
+		v.SetInt(int64(time.Duration(*n) * time.Second))
+		return
 	case netip.Addr:
 		v.Set(reflect.ValueOf(netip.AddrFrom4([4]byte{10, 0, 0, byte(*n)})))
 		return
@@ -77,6 +80,18 @@ func filledMember(org, id, user, email string) orgusers.Member {
 	return m
 }
 
+func filledSession(id, user string) orgusers.Session {
+	s := filled[orgusers.Session](300)
+	s.ID, s.User, s.Token = orgusers.SessionID(id), orgusers.UserID(user), "token of "+id
+	return s
+}
+
+func filledIPRule(id, session, user string) orgusers.IPRule {
+	r := filled[orgusers.IPRule](400)
+	r.ID, r.Org, r.User, r.Session = orgusers.IPRuleID(id), "o", orgusers.UserID(user), orgusers.SessionID(session)
+	return r
+}
+
 func view(t testing.TB, s orgusers.Store, q orgusers.ViewQuery) orgusers.View {
 	t.Helper()
 	v, err := s.View(context.WithoutCancel(t.Context()), q)
@@ -126,6 +141,8 @@ func prepared(t testing.TB, s orgusers.Store) orgusers.Organization {
 		Granted: []orgusers.MemberGrant{
 			grant("o-m0003", "s1", "r1"), grant("o-m0002", "s1", "r2"), grant("o-m0004", "s2", "r2"), grant("o-m0005", "s1", "r1"),
 		},
+		NewSessions: []orgusers.Session{filledSession("n1", "o-u1"), filledSession("n2", "o-u3")},
+		NewIPRules:  []orgusers.IPRule{filledIPRule("i1", "n1", "o-u1"), filledIPRule("i2", "n2", "o-u3")},
 	}))
 	return organization(t, s, "o")
 }
@@ -139,7 +156,11 @@ func everything(o orgusers.Organization) orgusers.Changes {
 		NewUsers:    []orgusers.User{filledUser("new", "new@x.example")},
 		Users:       []orgusers.UserUpdate{{ID: "o-u1", Version: 1, Patch: filled[orgusers.UserPatch](20)}},
 		DeleteUsers: []orgusers.UserUpdate{{ID: "o-u2", Version: 1}},
-		Profiles:    []orgusers.Profile{{User: "o-u1", Name: orgusers.Name{First: "New", Last: "Name"}, MFA: true}},
+		Profiles:    []orgusers.Profile{{User: "o-u1", Name: orgusers.Name{First: "New", Last: "Name"}, MFA: true, LastLogin: at(8)}},
+
+		DeleteSessions: []orgusers.SessionID{"n1"},
+		NewSessions:    []orgusers.Session{filledSession("n1", "o-u1"), filledSession("n3", "o-u1")},
+		NewIPRules:     []orgusers.IPRule{filledIPRule("i3", "n3", "o-u1")}, DeleteIPRules: []orgusers.IPRuleID{"i1"},
 
 		NewMembers:    []orgusers.Member{filledMember("o", "new", "new", "new@x.example")},
 		Members:       []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Role: orgusers.Some(orgusers.RoleAdmin)}}},
@@ -159,11 +180,12 @@ func everything(o orgusers.Organization) orgusers.Changes {
 	}
 }
 
-const calls = 25
+const calls = 29
 
 // tables are all that hold what a caller has written.
 var tables = []string{
-	"organizations", "users", "members", "stacks", "stack_roles", "grants", "audit", "outbox", "requests", "counters",
+	"organizations", "users", "members", "stacks", "stack_roles", "grants", "audit", "outbox", "requests", "counters", "sessions",
+	"ip_rules",
 }
 
 // dump returns every row of every table, for "nothing has changed".

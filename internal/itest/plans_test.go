@@ -158,10 +158,22 @@ func TestPlans(t *testing.T) {
 		},
 		{Org: "o", AllStack: true},
 		{Request: "r"},
+		{Person: orgusers.PersonQuery{User: "o-u1"}, Counters: []string{"k"}},
+		{Person: orgusers.PersonQuery{Key: "u0001@o.example"}},
+		{Person: orgusers.PersonQuery{Token: "token of n1"}, Counters: []string{"k", "l"}},
 	} {
 		view(t, s, q)
 	}
-	_, err := s.Access(ctx, "o-u1", "o")
+	_, err := s.Session(ctx, "token of n1")
+	require.NoError(t, err)
+	require.NoError(t, s.Seen(ctx, "n1", at(9)))
+	rule := filledIPRule("i3", "n3", "o-u1")
+	for _, q := range []orgusers.IPRuleQuery{{User: "o-u1", Limit: 3}, {Org: "o", IP: rule.IP, Resource: rule.Resource, After: "a", Limit: 3}} {
+		rules, err := s.IPRules(ctx, q)
+		require.NoError(t, err)
+		require.NotEmpty(t, rules)
+	}
+	_, err = s.Access(ctx, "o-u1", "o")
 	require.NoError(t, err)
 	for _, descending := range []bool{false, true} {
 		_, err = s.Audit(ctx, orgusers.AuditQuery{Org: "o", Descending: descending, After: &orgusers.AuditKey{Seq: 1, ID: "x"}, Action: "a", Limit: 3})
@@ -185,12 +197,13 @@ func TestPlans(t *testing.T) {
 			{ID: "o-u3", Version: 1, Patch: orgusers.UserPatch{Verified: orgusers.Some(true)}}, {ID: "o-u1", Version: 2},
 		},
 		DeleteUsers: []orgusers.UserUpdate{{ID: "o-u4", Version: 1}}, DeleteMembers: []orgusers.MemberID{"o-m0004"},
-		Profiles: []orgusers.Profile{{User: "o-u3"}}, Members: []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Sends: orgusers.Some(1)}}},
+		Profiles: []orgusers.Profile{{User: "o-u3", LastLogin: at(3)}}, Members: []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Sends: orgusers.Some(1)}}},
 		Stacks: []orgusers.Stack{{ID: "s1", Org: "o", Name: "x"}}, DeleteStacks: []orgusers.StackID{"s3"},
 		Roles: []orgusers.StackRole{{ID: "r1", Org: "o", Name: "x"}}, DeleteRoles: []orgusers.RoleID{"r3"},
 		Revoked: []orgusers.Revoke{
 			{Member: "o-m0003", Stack: "s1"}, {Member: "o-m0005", Stack: "t"}, {Stack: "s1"}, {Role: "r", On: []orgusers.StackID{"s1", "t"}},
 		},
+		DeleteSessions: []orgusers.SessionID{"n1", "n3"}, DeleteIPRules: []orgusers.IPRuleID{"i2", "i3"},
 		Effects: []orgusers.Effect{{ID: "e2", DueAt: at(1)}, {ID: "e3", DueAt: at(1)}},
 	}))
 	claimed, err := s.Claim(ctx, orgusers.ClaimQuery{Now: at(2), Until: at(1000), Lease: "l", Limit: 3})
@@ -211,7 +224,7 @@ func TestPlans(t *testing.T) {
 		seen++
 		noScan(t, statement, sqlitePlan(t, db, statement))
 	}
-	require.Greater(t, seen, 35)
+	require.Greater(t, seen, 45)
 }
 
 // The plans hold for hundreds of ids too, and a bulk is a handful of statements (P3).
@@ -323,6 +336,8 @@ func TestViewStatements(t *testing.T) {
 			{Request: "r"},
 			{Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"}},
 			{Org: "o", Grants: true},
+			{Person: orgusers.PersonQuery{Key: "u0001@o.example"}, Counters: []string{"k", "l"}},
+			{Person: orgusers.PersonQuery{User: "o-u1"}},
 			{Org: "o", Owned: true},
 			{Org: "o", Members: []orgusers.MemberID{""}, Joined: []orgusers.UserID{""}},
 		},
@@ -331,6 +346,7 @@ func TestViewStatements(t *testing.T) {
 			{Org: "o", Stacks: []orgusers.StackID{"s1"}, Roles: true},
 			{Org: "o", AllStack: true},
 			{Org: "o", Roles: true},
+			{Org: "o", Person: orgusers.PersonQuery{Token: "token of n1"}, Counters: []string{"k"}},
 		},
 		3: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true}, {Org: "o", Joined: []orgusers.UserID{"o-u3"}, Owned: true}},
 		4: {{Org: "o", Members: []orgusers.MemberID{"o-m0001"}, Grants: true, Owned: true, AllStack: true, Roles: true}},

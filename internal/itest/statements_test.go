@@ -219,3 +219,45 @@ func TestP7_AccessIsOneStatement(t *testing.T) { // not parallel: it counts allo
 	}))
 	require.NoError(t, err)
 }
+
+// TestP8_SignInStatements: what the check of a session costs on every request, and the store's part
+// of a sign-in, four statements: the account with its memberships, sessions and throttles; its guard;
+// its rows on rosters; the new session.
+func TestP8_SignInStatements(t *testing.T) {
+	t.Parallel()
+	s, control, _ := counted(t, sqliteDatabase(t))
+	prepared(t, s)
+	small(t, s, "p", 2)
+	ctx := t.Context()
+	one := func(want cost, call func() error) {
+		t.Helper()
+		require.Equal(t, want, costOf(control, func() { require.NoError(t, call()) }))
+	}
+	one(cost{reads: 1}, func() error { _, err := s.Session(ctx, "token of n1"); return err })
+	one(cost{writes: 1}, func() error { return s.Seen(ctx, "n1", at(1000)) })
+	one(cost{reads: 1}, func() error { _, err := s.IPRules(ctx, orgusers.IPRuleQuery{User: "o-u1", Limit: 9}); return err })
+	for _, q := range []orgusers.PersonQuery{{User: "o-u1"}, {Key: "u0001@o.example"}, {Token: "token of n1"}} {
+		one(cost{reads: 1}, func() error {
+			v, err := s.View(ctx, orgusers.ViewQuery{Person: q, Counters: []string{"by address", "by IP"}})
+			require.NotNil(t, v.Person)
+			require.Len(t, v.Person.Sessions, 1)
+			return err
+		})
+	}
+	u := view(t, s, orgusers.ViewQuery{Users: []orgusers.UserID{"o-u1"}}).Users[0]
+	one(cost{writes: 3}, func() error {
+		return s.Commit(ctx, orgusers.Changes{
+			Users: []orgusers.UserUpdate{{ID: u.ID, Version: u.Version, Patch: orgusers.UserPatch{
+				Failures: orgusers.Some(0), LockedUntil: orgusers.Some(time.Time{}), LastLogin: orgusers.Some(at(2000)),
+			}}},
+			Profiles:    []orgusers.Profile{{User: u.ID, Name: u.Name, LastLogin: at(2000)}},
+			NewSessions: []orgusers.Session{filledSession("n9", "o-u1")},
+		})
+	})
+	one(cost{writes: 3}, func() error { // a step of it: a ticket gives way to a session
+		return s.Commit(ctx, orgusers.Changes{
+			Users:          []orgusers.UserUpdate{{ID: u.ID, Version: u.Version + 1}},
+			DeleteSessions: []orgusers.SessionID{"n9"}, NewSessions: []orgusers.Session{filledSession("n9", "o-u1")},
+		})
+	})
+}

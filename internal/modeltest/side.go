@@ -40,7 +40,7 @@ func newSide(t testing.TB, name string, store orgusers.Store, p policy) *side {
 		var seed [32]byte
 		binary.LittleEndian.PutUint64(seed[:], 1)
 		c.Rand = rand.NewChaCha8(seed)
-		c.Policy = orgusers.Policy{
+		c.Policy = orgusers.Policy{StepUp: []orgusers.Action{},
 			ImmediateMFAReset: p.ImmediateMFA, PeersProtected: p.PeersProtected, EndSessionsOnForcedReset: p.EndOnReset,
 			UnlockSkips: p.UnlockSkips, InvitationsNeverExpire: p.NeverExpire, InvitesPerActorHour: p.PerHour,
 			InvitesPerMailboxDay: p.PerMailbox, MaxSends: p.MaxSends,
@@ -129,7 +129,13 @@ func byID[T any](rows []T, id func(*T) string) []T {
 
 // access is what the host's middleware is told of one person's own session, in the model's words.
 func (s *side) access(r *run, user int, org orgusers.OrgID) string {
-	a, err := s.world.Svc.Access(world.Ctx(), orgusers.Actor{User: r.users.id(user), SignedInAt: r.session[user]}, org)
+	actor := orgusers.Actor{User: r.users.id(user), SignedInAt: r.session[user]}
+	for _, o := range r.model.orgs {
+		if r.orgs[o.id] == org {
+			actor.SSO = r.sso(user, o)
+		}
+	}
+	a, err := s.world.Svc.Access(world.Ctx(), actor, org)
 	if err != nil {
 		return class(err)
 	}

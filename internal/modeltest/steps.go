@@ -88,7 +88,22 @@ func (r *run) org(o *org) orgusers.OrgID {
 }
 
 func (r *run) admin(s *side, a actor, o *org) orgusers.Admin {
-	return s.world.Svc.Admin(r.real(a), r.org(o))
+	actor := r.real(a)
+	if o != nil && a.user != o.owner {
+		actor.SSO = r.org(o) // good whether the organization demands it or not; [side.access] tells the two apart
+	}
+	return s.world.Svc.Admin(actor, r.org(o))
+}
+
+// sso is how somebody signs in to use an organization: by its single sign-on, who must.
+func (r *run) sso(user int, o *org) orgusers.OrgID {
+	if o == nil || user == 0 {
+		return ""
+	}
+	if rows := o.find(func(w *row) bool { return w.user == user }); len(rows) > 0 && o.ssoOnly(rows[0]) {
+		return r.orgs[o.id]
+	}
+	return ""
 }
 
 // seldomNone is the organization, or once in a while one that there is not.

@@ -35,11 +35,17 @@ type stage struct {
 	effect orgusers.EffectID
 	made   orgusers.OrgID // an organization that the call made
 	out    bytes.Buffer   // what the call wrote
+
+	in        orgusers.SignIn // of the member
+	session   orgusers.Actor  // the member's, of the registry
+	app       world.Factor
+	enrolment orgusers.Enrolment
 }
 
 const (
-	asOwner, asMember, asOperator, asLink = "owner", "member", "operator", "link"
-	newPassword                           = "a fresh pass phrase 77 by the sea"
+	asOwner, asMember, asOperator, asLink, asVisitor = "owner", "member", "operator", "link", "visitor"
+
+	newPassword = "a fresh pass phrase 77 by the sea"
 )
 
 // must ends the test on an error of a setup.
@@ -91,6 +97,7 @@ func acts() []act {
 	all = append(all, adminReads()...)
 	all = append(all, operatorActs()...)
 	all = append(all, linkActs()...)
+	all = append(all, signInActs()...)
 	return append(all, serviceActs()...)
 }
 
@@ -176,6 +183,9 @@ func adminActs() []act {
 		one("DeleteRole", orgusers.ActionDeleteRole, "", role, func(s *stage) error { return s.door().DeleteRole(world.Ctx(), s.custom) }),
 		one("SetAllowedDomains", orgusers.ActionSetDomains, "", nil, func(s *stage) error { return s.door().SetAllowedDomains(world.Ctx(), "x.example") }),
 		one("SetSSO", orgusers.ActionSetSSO, "", nil, func(s *stage) error { return s.door().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}) }),
+		one("SetSecurity", orgusers.ActionSetSecurity, "", nil, func(s *stage) error {
+			return s.door().SetSecurity(world.Ctx(), orgusers.Security{MinPassword: 20})
+		}),
 		one("OfferOwnership", orgusers.ActionOfferOwnership, "admin", nil, func(s *stage) error { return s.door().OfferOwnership(world.Ctx(), s.email("admin")) }),
 		one("ResendOwnership", orgusers.ActionResendOwnership, "admin", offered, func(s *stage) error { return s.door().ResendOwnership(world.Ctx()) }),
 		one("CancelOwnership", orgusers.ActionCancelOwnership, "admin", offered, func(s *stage) error { return s.door().CancelOwnership(world.Ctx()) }),

@@ -175,7 +175,7 @@ func checkLeft(s *stage, a act, org orgusers.OrgID, before left) {
 		require.NotEmpty(t, e.Seal, what)
 		require.Equal(t, !a.beside && !a.own, e.Chained, what)
 		switch a.role {
-		case asLink:
+		case asLink, asVisitor:
 			require.Empty(t, e.Actor, what)
 		case asOperator:
 			require.Equal(t, orgusers.UserID("support-1"), e.Actor, what)
@@ -185,9 +185,9 @@ func checkLeft(s *stage, a act, org orgusers.OrgID, before left) {
 		case asMember:
 			require.Equal(t, s.member.User, e.Actor, what)
 		}
-		if a.role != asLink {
+		if a.role != asLink && a.role != asVisitor {
 			require.NotEmpty(t, e.Session, what)
-			require.True(t, strings.HasPrefix(e.Request, "act") || a.beside || a.method == "Account.Rename", "%s: %q", what, e.Request)
+			require.True(t, strings.HasPrefix(e.Request, "act") || a.beside || a.own, "%s: %q", what, e.Request)
 		}
 		if e.Chained {
 			require.Equal(t, after.org[len(after.org)-len(entries)].Seq+int64(i), e.Seq, what)

@@ -116,6 +116,18 @@ func (f *faulty) Access(ctx context.Context, u orgusers.UserID, o orgusers.OrgID
 	return answer(f, "Access", func() (orgusers.AccessView, error) { return f.Store.Access(ctx, u, o) })
 }
 
+func (f *faulty) Session(ctx context.Context, token string) (orgusers.SessionView, error) {
+	return answer(f, "Session", func() (orgusers.SessionView, error) { return f.Store.Session(ctx, token) })
+}
+
+func (f *faulty) Seen(ctx context.Context, session orgusers.SessionID, at time.Time) error {
+	return f.call("Seen", func() error { return f.Store.Seen(ctx, session, at) })
+}
+
+func (f *faulty) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers.IPRuleView, error) {
+	return answer(f, "IPRules", func() ([]orgusers.IPRuleView, error) { return f.Store.IPRules(ctx, q) })
+}
+
 func (f *faulty) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers.Member, error) {
 	members, err := answer(f, "Members", func() ([]orgusers.Member, error) { return f.Store.Members(ctx, q) })
 	f.mu.Lock()

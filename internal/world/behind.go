@@ -28,6 +28,15 @@ func (w *World) PatchUser(user orgusers.UserID, patch orgusers.UserPatch) {
 	require.NoError(w.T, w.Store.Commit(Ctx(), orgusers.Changes{Users: []orgusers.UserUpdate{{ID: u.ID, Version: u.Version, Patch: patch}}}))
 }
 
+// PatchOrg changes an organization behind the service's back.
+func (w *World) PatchOrg(id orgusers.OrgID, change func(o *orgusers.Organization)) {
+	w.T.Helper()
+	v, err := w.Store.View(Ctx(), orgusers.ViewQuery{Org: id})
+	require.NoError(w.T, err)
+	change(&v.Org)
+	require.NoError(w.T, w.Store.Commit(Ctx(), orgusers.Changes{Org: &v.Org}))
+}
+
 // Trail reads the audit trail of an organization, oldest first; with "" that of account matters.
 func (w *World) Trail(org orgusers.OrgID) []orgusers.AuditEntry {
 	w.T.Helper()

@@ -39,6 +39,8 @@ func New(t testing.TB, store orgusers.Store, options ...func(*orgusers.Config)) 
 		Store: store, Mailer: w.Inbox, Now: w.Clock.Now,
 		Keys:  []orgusers.Key{testKey(1)},
 		Links: orgusers.Links{Base: "https://app.example.com/users"},
+		// People here sign in once and act for days. What needs a fresh proof has tests of its own.
+		Policy: orgusers.Policy{StepUp: []orgusers.Action{}},
 	}
 	for _, o := range options {
 		o(&w.Conf)

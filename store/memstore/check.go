@@ -21,6 +21,9 @@ func (s *Store) check(c *orgusers.Changes) error {
 	if err := s.checkUsers(c); err != nil {
 		return err
 	}
+	if err := s.registry.check(c); err != nil {
+		return err
+	}
 	if err := checkMembers(o, c); err != nil {
 		return err
 	}

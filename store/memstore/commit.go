@@ -19,6 +19,7 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 	}
 	s.applyOrganization(&c)
 	s.applyUsers(&c)
+	s.registry.apply(&c)
 	if c.Org != nil {
 		o := s.orgs[c.Org.ID]
 		s.applyMembers(o, &c)
@@ -28,7 +29,12 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 	// After the roster, so that whoever joined just now has the account's profile too.
 	for _, p := range c.Profiles {
 		for org, m := range s.joined[p.User] {
-			s.orgs[org].change(m, func(m *orgusers.Member) { m.Name, m.MFA = p.Name, p.MFA })
+			s.orgs[org].change(m, func(m *orgusers.Member) {
+				m.Name, m.MFA = p.Name, p.MFA
+				if m.LastLogin.Before(p.LastLogin) {
+					m.LastLogin = p.LastLogin
+				}
+			})
 		}
 	}
 	s.append(c.Audit)

@@ -76,12 +76,13 @@ func (c *counters) read(keys []string) map[string]int64 {
 	return values
 }
 
-// Prune forgets expired counters and old answers.
+// Prune forgets expired counters, sessions and IP rules, and old answers.
 func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
 	unlock, err := s.write(ctx)
 	if err != nil {
 		return err
 	}
+	s.registry.prune(now)
 	maps.DeleteFunc(s.requests, func(_ requestKey, r orgusers.Request) bool { return r.At.Before(requestsBefore) })
 	unlock()
 

@@ -21,6 +21,7 @@ type Store struct {
 	trails   map[orgusers.OrgID]*trail                      // of account matters too, under ""
 	requests map[requestKey]orgusers.Request
 	outbox   outbox
+	registry registry
 
 	counters counters // with a lock of its own: throttles do not wait for commits
 }
@@ -44,13 +45,14 @@ func New() *Store {
 		trails:   make(map[orgusers.OrgID]*trail),
 		requests: make(map[requestKey]orgusers.Request),
 		outbox:   newOutbox(),
+		registry: newRegistry(),
 		counters: counters{byKey: make(map[string]*counter)},
 	}
 }
 
 // Level is the contract this store was written for: a number of its own and not
 // [orgusers.StoreLevel], which would agree with every contract to come.
-func (s *Store) Level() int { return 1 }
+func (s *Store) Level() int { return 2 }
 
 // read locks for reading and returns how to unlock, unless the context ended meanwhile.
 func (s *Store) read(ctx context.Context) (unlock func(), err error) {

@@ -38,6 +38,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 	for _, key := range q.UserKeys {
 		r.account(s.userKeys[key])
 	}
+	r.view.Person = s.person(q.Person)
 	r.view.Counters = s.counters.read(q.Counters)
 	return r.view, nil
 }

@@ -19,7 +19,7 @@ const readAccess = `SELECT 0, o.disabled, o.owner_id, o.settings, u.sessions_val
  LEFT JOIN orgusers_grants AS g ON g.org_id = m.org_id AND g.member_id = m.id
  LEFT JOIN orgusers_stack_roles AS r ON r.org_id = g.org_id AND r.id = g.role_id
  WHERE m.user_id = ? AND m.org_id = ?
- UNION ALL SELECT 1, 0, '', '', 0, 0, '', '', '', '', '', '', 0, '', '', 0, '', '', 0, 0, 0, 0, '', '', 0, 0, s.id, '', '', '', ''
+ UNION ALL SELECT 1, 0, '', '', 0, 0, '', '', '', '', '', '', 0, '', '', 0, '', '', 0, 0, 0, 0, '', '', 0, 0, '', s.id, '', '', '', ''
  FROM orgusers_stacks AS s WHERE s.org_id = ? AND s.owner_id = ?`
 
 // Access implements [orgusers.Store].

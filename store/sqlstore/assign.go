@@ -10,8 +10,9 @@ import (
 // Rows that share a value share a term, so that a bulk that gives everybody the same is as short as
 // an UPDATE of one row.
 type assignments struct {
-	key     string // the column of the ids; empty: id
-	columns []*assignment
+	key      string // the column of the ids; empty: id
+	greatest string // the database's function, if values are raised
+	columns  []*assignment
 }
 
 type assignment struct {
@@ -19,12 +20,16 @@ type assignment struct {
 	values []any      // distinct
 	ids    [][]string // ids[i] get values[i]
 	rows   int
+	raise  bool // the greater of the old and the new value
 }
 
 func (a *assignments) text(column, id, value string)      { a.set(column, id, value) }
 func (a *assignments) int(column, id string, value int64) { a.set(column, id, value) }
 
-func (a *assignments) set(column, id string, value any) {
+// raise gives a row the value unless what it has is greater. A column is either set or raised.
+func (a *assignments) raise(column, id string, value int64) { a.set(column, id, value).raise = true }
+
+func (a *assignments) set(column, id string, value any) *assignment {
 	var c *assignment
 	for _, known := range a.columns {
 		if known.column == column {
@@ -40,11 +45,12 @@ func (a *assignments) set(column, id string, value any) {
 	for i, v := range c.values {
 		if v == value {
 			c.ids[i] = append(c.ids[i], id)
-			return
+			return c
 		}
 	}
 	c.values = append(c.values, value)
 	c.ids = append(c.ids, []string{id})
+	return c
 }
 
 // halved does to both halves of some rows what was too much for one statement.
@@ -65,6 +71,9 @@ func (a *assignments) write(t *text, n int) {
 	key := cmp.Or(a.key, "id")
 	for _, c := range a.columns {
 		t.add(", " + c.column + " = ")
+		if c.raise {
+			t.add(a.greatest + "(" + c.column + ", ")
+		}
 		switch {
 		case len(c.values) == 1 && c.rows == n:
 			t.add("?", c.values[0])
@@ -78,6 +87,9 @@ func (a *assignments) write(t *text, n int) {
 			t.add(" ELSE " + c.column + " END")
 		default:
 			search(t, key, c.column, c.byID())
+		}
+		if c.raise {
+			t.add(")")
 		}
 	}
 }

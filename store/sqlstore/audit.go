@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"net/netip"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
@@ -27,12 +25,8 @@ func (w *session) insertAudit(ctx context.Context, entries []orgusers.AuditEntry
 		t.rows(len(some), 23)
 		for i := range some {
 			e := &some[i]
-			ip := ""
-			if e.IP.IsValid() {
-				ip = e.IP.String()
-			}
 			t.args = append(t.args, string(e.Org), e.Seq, string(e.ID), flag(e.Chained), micros(e.At), string(e.Operation),
-				string(e.Action), string(e.Result), string(e.Reason), string(e.Actor), e.ActorEmail, e.ActorRole, e.Session, ip,
+				string(e.Action), string(e.Result), string(e.Reason), string(e.Actor), e.ActorEmail, e.ActorRole, e.Session, encodeIP(e.IP),
 				e.Agent, e.Request, string(e.Member), string(e.User), e.Email, e.Object, e.Before, e.After, e.Seal)
 		}
 		if err := w.must(ctx, len(some), "audit", &t); err != nil {
@@ -88,16 +82,13 @@ func (s *Store) Audit(ctx context.Context, q orgusers.AuditQuery) ([]orgusers.Au
 		(*string)(&e.Member), (*string)(&e.User), &e.Email, &e.Object, &e.Before, &e.After, &e.Seal,
 	}
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
-		if err := rows.Scan(dest...); err != nil {
+		err := rows.Scan(dest...)
+		if err != nil {
 			return err
 		}
-		e.Chained, e.At, e.IP = chained != 0, fromMicros(at), netip.Addr{}
-		if ip != "" {
-			addr, err := netip.ParseAddr(ip)
-			if err != nil {
-				return fmt.Errorf("column ip: %w", err)
-			}
-			e.IP = addr
+		e.Chained, e.At = chained != 0, fromMicros(at)
+		if e.IP, err = decodeIP(ip); err != nil {
+			return err
 		}
 		out = append(out, e)
 		return nil

@@ -16,6 +16,11 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
+// length is a length of time as it is stored: microseconds.
+func length(d time.Duration) int64 { return d.Microseconds() }
+
+func fromLength(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
 // never is the zero time as it is stored.
 const never = -62_135_596_800_000_000
 
@@ -35,6 +40,21 @@ type (
 		SSO     bool              `json:"sso,omitempty"`
 		Strict  bool              `json:"sso_strict,omitempty"`
 		Mapping bool              `json:"sso_mapping,omitempty"`
+		SSOMax  int64             `json:"sso_max,omitempty"`
+		Groups  []groupJSON       `json:"groups,omitempty"`
+		MFA     bool              `json:"mfa,omitempty"`
+		MinPass int               `json:"min_password,omitempty"`
+		Idle    int64             `json:"session_idle,omitempty"`
+		Max     int64             `json:"session_max,omitempty"`
+	}
+	groupJSON struct {
+		Group  string        `json:"group"`
+		Role   orgusers.Role `json:"role"`
+		Grants []grantJSON   `json:"grants,omitempty"`
+	}
+	grantJSON struct {
+		Stack orgusers.StackID `json:"s"`
+		Role  orgusers.RoleID  `json:"r"`
 	}
 	planJSON struct {
 		Name   string      `json:"name,omitempty"`
@@ -95,15 +115,27 @@ func decode(column, text string, v any) error {
 }
 
 func encodeSettings(s *orgusers.Settings) string {
-	if len(s.AllowedDomains)+len(s.Closed) == 0 && s.SSO == (orgusers.SSO{}) {
+	if len(s.AllowedDomains)+len(s.Closed)+len(s.Groups) == 0 && s.SSO == (orgusers.SSO{}) && s.Security == (orgusers.Security{}) {
 		return ""
 	}
 	j := settingsJSON{
-		Domains: s.AllowedDomains, Closed: s.Closed, SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping,
+		Domains: s.AllowedDomains, Closed: s.Closed,
+		SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping, SSOMax: length(s.SSO.SessionMax),
+		MFA: s.Security.RequireMFA, MinPass: s.Security.MinPassword,
+		Idle: length(s.Security.SessionIdle), Max: length(s.Security.SessionMax),
 	}
 	texts := slices.Clone(j.Domains)
 	for _, a := range j.Closed {
 		texts = append(texts, string(a))
+	}
+	for _, g := range s.Groups {
+		group := groupJSON{Group: g.Group, Role: g.Role}
+		texts = append(texts, g.Group, string(g.Role))
+		for _, grant := range g.Grants {
+			group.Grants = append(group.Grants, grantJSON(grant))
+			texts = append(texts, string(grant.Stack), string(grant.Role))
+		}
+		j.Groups = append(j.Groups, group)
 	}
 	return encode(j, texts...)
 }
@@ -114,10 +146,21 @@ func decodeSettings(text string) (orgusers.Settings, error) {
 	}
 	var j settingsJSON
 	err := decode("settings", text, &j)
-	return orgusers.Settings{
+	s := orgusers.Settings{
 		AllowedDomains: j.Domains, Closed: j.Closed,
-		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping},
-	}, err
+		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping, SessionMax: fromLength(j.SSOMax)},
+		Security: orgusers.Security{
+			RequireMFA: j.MFA, MinPassword: j.MinPass, SessionIdle: fromLength(j.Idle), SessionMax: fromLength(j.Max),
+		},
+	}
+	for _, g := range j.Groups {
+		group := orgusers.GroupRole{Group: g.Group, Role: g.Role}
+		for _, grant := range g.Grants {
+			group.Grants = append(group.Grants, orgusers.Grant(grant))
+		}
+		s.Groups = append(s.Groups, group)
+	}
+	return s, err
 }
 
 func encodePlan(p *orgusers.Plan) string {

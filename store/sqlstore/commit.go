@@ -33,6 +33,10 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 			func() error { return w.updateUsers(ctx, c.Users) },
 			func() error { return w.deleteUsers(ctx, c.DeleteUsers) },
 			func() error { return w.insertUsers(ctx, c.NewUsers) },
+			func() error { return w.deleteSessions(ctx, c.DeleteSessions) },
+			func() error { return w.insertSessions(ctx, c.NewSessions) },
+			func() error { return w.deleteIPRules(ctx, c.DeleteIPRules) },
+			func() error { return w.insertIPRules(ctx, c.NewIPRules) },
 
 			func() error { return w.insertRequest(ctx, c.Request) },
 			func() error { return w.deleteMembers(ctx, org, c.DeleteMembers) },

@@ -92,6 +92,12 @@ const (
 	pruneCounters = `DELETE FROM orgusers_counters WHERE name IN (SELECT name FROM (
  SELECT name FROM orgusers_counters WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
 
+	pruneSessions = `DELETE FROM orgusers_sessions WHERE id IN (SELECT id FROM (
+ SELECT id FROM orgusers_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
+
+	pruneIPRules = `DELETE FROM orgusers_ip_rules WHERE id IN (SELECT id FROM (
+ SELECT id FROM orgusers_ip_rules WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
+
 	pruneRequests = `DELETE FROM orgusers_requests WHERE (org_id, id) IN (SELECT org_id, id FROM (
  SELECT org_id, id FROM orgusers_requests WHERE made_at < ? ORDER BY made_at LIMIT ?) AS t)`
 )
@@ -105,7 +111,7 @@ func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error 
 	for _, p := range []struct {
 		statement string
 		before    time.Time
-	}{{pruneCounters, now}, {pruneRequests, requestsBefore}} {
+	}{{pruneCounters, now}, {pruneSessions, now}, {pruneIPRules, now}, {pruneRequests, requestsBefore}} {
 		for n := int64(pruned); n == pruned; {
 			var t text
 			t.add(p.statement, micros(p.before), int64(pruned))

@@ -23,6 +23,8 @@ type Dialect struct {
 
 	// upsert follows the rows of the one INSERT that adds to what is there.
 	upsert string
+	// greatest is the function for the greater of two numbers.
+	greatest string
 	// search is what a roster is searched in: address key, a space, name key.
 	search string
 	// safe is 1 if the settings lose no data; safety says what they must be.
@@ -49,10 +51,11 @@ type Dialect struct {
 func SQLite() Dialect {
 	return Dialect{
 		name: "sqlite", rowValues: true, atomicDDL: true, cached: 256,
-		upsert: ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
-		search: `m.address_key || ' ' || m.name_key`,
-		safe:   `(SELECT CASE WHEN encoding = 'UTF-8' THEN 1 ELSE 0 END FROM pragma_encoding)`,
-		safety: "the encoding must be UTF-8",
+		upsert:   ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
+		greatest: `MAX`,
+		search:   `m.address_key || ' ' || m.name_key`,
+		safe:     `(SELECT CASE WHEN encoding = 'UTF-8' THEN 1 ELSE 0 END FROM pragma_encoding)`,
+		safety:   "the encoding must be UTF-8",
 		types: []string{
 			"{id}", "TEXT", "{key}", "TEXT", "{text}", "TEXT", "{int}", "INTEGER", "{bool}", "INTEGER",
 			"{table}", "STRICT", "{if_missing}", "IF NOT EXISTS",
@@ -68,10 +71,11 @@ func SQLite() Dialect {
 func PostgreSQL() Dialect {
 	return Dialect{
 		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true,
-		upsert: ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
-		search: `m.address_key || ' ' || m.name_key`,
-		safe:   `CASE WHEN current_setting('server_encoding') = 'UTF8' THEN 1 ELSE 0 END`,
-		safety: "the encoding must be UTF8",
+		upsert:   ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
+		greatest: `GREATEST`,
+		search:   `m.address_key || ' ' || m.name_key`,
+		safe:     `CASE WHEN current_setting('server_encoding') = 'UTF8' THEN 1 ELSE 0 END`,
+		safety:   "the encoding must be UTF8",
 		types: []string{
 			"{id}", `TEXT COLLATE "C"`, "{key}", `TEXT COLLATE "C"`, "{text}", "TEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
 			"{table}", "", "{if_missing}", "IF NOT EXISTS",
@@ -91,8 +95,9 @@ func PostgreSQL() Dialect {
 func MySQL() Dialect {
 	return Dialect{
 		name: "mysql", cached: 64,
-		upsert: ` ON DUPLICATE KEY UPDATE total = total + VALUES(total)`,
-		search: `CONCAT(m.address_key, ' ', m.name_key)`,
+		upsert:   ` ON DUPLICATE KEY UPDATE total = total + VALUES(total)`,
+		greatest: `GREATEST`,
+		search:   `CONCAT(m.address_key, ' ', m.name_key)`,
 		safe: `CASE WHEN (@@SESSION.sql_mode LIKE '%STRICT_TRANS_TABLES%' OR @@SESSION.sql_mode LIKE '%STRICT_ALL_TABLES%')` +
 			` AND @@SESSION.character_set_client = 'utf8mb4' THEN 1 ELSE 0 END`,
 		safety: "sql_mode must be strict and the connection utf8mb4",

@@ -9,11 +9,11 @@ import (
 const (
 	memberColumns = `m.id, m.user_id, m.address, m.address_key, m.role, m.status, m.without_sso,
  m.invited_by, m.invited_by_email, m.invited_at, m.message, m.link, m.expires_at, m.sent_at, m.sends, m.joined_at,
- m.first_name, m.last_name, m.mfa, m.last_login`
+ m.first_name, m.last_name, m.mfa, m.last_login, m.subject`
 
 	insertMembers = `INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso,
  invited_by, invited_by_email, invited_at, message, link, expires_at, sent_at, sends, joined_at,
- first_name, last_name, name_key, mfa, last_login, revision)`
+ first_name, last_name, name_key, mfa, last_login, subject, revision)`
 )
 
 // memberRow takes a row of memberColumns.
@@ -28,7 +28,7 @@ func (r *memberRow) dest() []any {
 	return []any{
 		(*string)(&m.ID), (*string)(&m.User), &m.Address.Email, (*string)(&m.Address.Key), (*string)(&m.Role), (*string)(&m.Status),
 		&r.withoutSSO, (*string)(&m.InvitedBy), &m.InvitedByEmail, &r.invitedAt, &m.Message, (*string)(&m.Link), &r.expiresAt,
-		&r.sentAt, &r.sends, &r.joinedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin,
+		&r.sentAt, &r.sends, &r.joinedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin, &m.Subject,
 	}
 }
 
@@ -45,13 +45,13 @@ func (w *session) insertMembers(ctx context.Context, members []orgusers.Member) 
 		some := part(members, i)
 		var t text
 		t.add(insertMembers)
-		t.rows(len(some), 23)
+		t.rows(len(some), 24)
 		for i := range some {
 			m := &some[i]
 			t.args = append(t.args, string(m.Org), string(m.ID), string(m.User), m.Address.Email, string(m.Address.Key),
 				string(m.Role), string(m.Status), flag(m.WithoutSSO), string(m.InvitedBy), m.InvitedByEmail, micros(m.InvitedAt),
 				m.Message, string(m.Link), micros(m.ExpiresAt), micros(m.SentAt), int64(m.Sends), micros(m.JoinedAt),
-				m.Name.First, m.Name.Last, m.Name.SortKey(), flag(m.MFA), micros(m.LastLogin), int64(1))
+				m.Name.First, m.Name.Last, m.Name.SortKey(), flag(m.MFA), micros(m.LastLogin), m.Subject, int64(1))
 		}
 		if err := w.must(ctx, len(some), "new members", &t); err != nil {
 			return err
@@ -99,6 +99,9 @@ func assignMember(set *assignments, id string, p *orgusers.MemberPatch) {
 	}
 	if v := p.WithoutSSO; v.Set {
 		set.int("without_sso", id, flag(v.Value))
+	}
+	if v := p.Subject; v.Set {
+		set.text("subject", id, v.Value)
 	}
 	if v := p.InvitedBy; v.Set {
 		set.text("invited_by", id, string(v.Value))
@@ -162,7 +165,7 @@ func (w *session) deleteMembers(ctx context.Context, org orgusers.OrgID, ids []o
 // copyProfiles brings what rosters copy from accounts to all of their rows.
 func (w *session) copyProfiles(ctx context.Context, profiles []orgusers.Profile) error {
 	for i := range parts(len(profiles)) {
-		set := assignments{key: "user_id"}
+		set := assignments{key: "user_id", greatest: w.dialect.greatest}
 		var users []orgusers.UserID
 		for _, p := range part(profiles, i) {
 			if p.User == "" {
@@ -174,6 +177,9 @@ func (w *session) copyProfiles(ctx context.Context, profiles []orgusers.Profile)
 			set.text("last_name", id, p.Name.Last)
 			set.text("name_key", id, p.Name.SortKey())
 			set.int("mfa", id, flag(p.MFA))
+			if !p.LastLogin.IsZero() {
+				set.raise("last_login", id, micros(p.LastLogin))
+			}
 		}
 		if len(users) == 0 {
 			continue

@@ -34,7 +34,7 @@ import (
 
 // level is the contract this package was written for. It is a number of its own and not
 // [orgusers.StoreLevel], which would always agree with itself.
-const level = 1
+const level = 2
 
 // Errors of a database that is not, or no longer, what this package needs. Every operation may
 // return them; [Store.Status] says more.

@@ -19,7 +19,7 @@ func TestNew(t *testing.T) {
 	for _, good := range []string{"", "a", "a_1_", strings.Repeat("a", 32)} {
 		s, err := New(new(sql.DB), SQLite(), Options{Prefix: good})
 		require.NoError(t, err, good)
-		require.Equal(t, 1, s.Level())
+		require.Equal(t, 2, s.Level())
 	}
 	_, err := New(nil, SQLite())
 	require.Error(t, err)

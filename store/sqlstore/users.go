@@ -10,20 +10,20 @@ const (
 	userColumns = `u.id, u.address, u.address_key, u.first_name, u.last_name, u.verified,
  u.password, u.reset_required, u.reset_link, u.reset_expires,
  u.mfa_secret, u.mfa_enrolled_at, u.mfa_last_step, u.mfa_recovery, u.mfa_reset_link, u.mfa_reset_expires,
- u.sessions_valid_from, u.last_login, u.locked_until, u.orgs, u.created_at, u.version`
+ u.sessions_valid_from, u.last_login, u.failures, u.locked_until, u.orgs, u.created_at, u.version`
 
 	// userColumnsIfAny are the same of a LEFT JOIN that may have found nobody.
 	userColumnsIfAny = `COALESCE(u.id, ''), COALESCE(u.address, ''), COALESCE(u.address_key, ''), COALESCE(u.first_name, ''),
  COALESCE(u.last_name, ''), COALESCE(u.verified, 0), COALESCE(u.password, ''), COALESCE(u.reset_required, 0),
  COALESCE(u.reset_link, ''), COALESCE(u.reset_expires, 0), COALESCE(u.mfa_secret, ''), COALESCE(u.mfa_enrolled_at, 0),
  COALESCE(u.mfa_last_step, 0), COALESCE(u.mfa_recovery, ''), COALESCE(u.mfa_reset_link, ''), COALESCE(u.mfa_reset_expires, 0),
- COALESCE(u.sessions_valid_from, 0), COALESCE(u.last_login, 0), COALESCE(u.locked_until, 0), COALESCE(u.orgs, 0),
- COALESCE(u.created_at, 0), COALESCE(u.version, 0)`
+ COALESCE(u.sessions_valid_from, 0), COALESCE(u.last_login, 0), COALESCE(u.failures, 0), COALESCE(u.locked_until, 0),
+ COALESCE(u.orgs, 0), COALESCE(u.created_at, 0), COALESCE(u.version, 0)`
 
 	insertUsers = `INSERT INTO orgusers_users (id, address, address_key, first_name, last_name, verified,
  password, reset_required, reset_link, reset_expires,
  mfa_secret, mfa_enrolled_at, mfa_last_step, mfa_recovery, mfa_reset_link, mfa_reset_expires,
- sessions_valid_from, last_login, locked_until, orgs, created_at, version)`
+ sessions_valid_from, last_login, failures, locked_until, orgs, created_at, version)`
 )
 
 // userRow takes a row of userColumns.
@@ -31,7 +31,7 @@ type userRow struct {
 	u                                                  orgusers.User
 	verified, resetRequired, resetExpires, enrolledAt  int64
 	mfaResetExpires, validFrom, lastLogin, lockedUntil int64
-	orgs, createdAt                                    int64
+	failures, orgs, createdAt                          int64
 }
 
 func (r *userRow) dest() []any {
@@ -40,7 +40,7 @@ func (r *userRow) dest() []any {
 		(*string)(&u.ID), &u.Address.Email, (*string)(&u.Address.Key), &u.Name.First, &u.Name.Last, &r.verified,
 		(*string)(&u.Password), &r.resetRequired, (*string)(&u.ResetLink), &r.resetExpires,
 		&u.MFA.Secret, &r.enrolledAt, &u.MFA.LastStep, &u.MFA.Recovery, (*string)(&u.MFAResetLink), &r.mfaResetExpires,
-		&r.validFrom, &r.lastLogin, &r.lockedUntil, &r.orgs, &r.createdAt, &u.Version,
+		&r.validFrom, &r.lastLogin, &r.failures, &r.lockedUntil, &r.orgs, &r.createdAt, &u.Version,
 	}
 }
 
@@ -50,7 +50,7 @@ func (r *userRow) value() orgusers.User {
 	u.ResetExpires, u.MFA.EnrolledAt = fromMicros(r.resetExpires), fromMicros(r.enrolledAt)
 	u.MFAResetExpire, u.SessionsValidFrom = fromMicros(r.mfaResetExpires), fromMicros(r.validFrom)
 	u.LastLogin, u.LockedUntil = fromMicros(r.lastLogin), fromMicros(r.lockedUntil)
-	u.Orgs, u.CreatedAt = int(r.orgs), fromMicros(r.createdAt)
+	u.Failures, u.Orgs, u.CreatedAt = int(r.failures), int(r.orgs), fromMicros(r.createdAt)
 	return u
 }
 
@@ -59,13 +59,13 @@ func (w *session) insertUsers(ctx context.Context, users []orgusers.User) error 
 		some := part(users, i)
 		var t text
 		t.add(insertUsers)
-		t.rows(len(some), 22)
+		t.rows(len(some), 23)
 		for i := range some {
 			u := &some[i]
 			t.args = append(t.args, string(u.ID), u.Address.Email, string(u.Address.Key), u.Name.First, u.Name.Last, flag(u.Verified),
 				string(u.Password), flag(u.ResetRequired), string(u.ResetLink), micros(u.ResetExpires),
 				u.MFA.Secret, micros(u.MFA.EnrolledAt), u.MFA.LastStep, u.MFA.Recovery, string(u.MFAResetLink), micros(u.MFAResetExpire),
-				micros(u.SessionsValidFrom), micros(u.LastLogin), micros(u.LockedUntil), int64(u.Orgs), micros(u.CreatedAt), u.Version)
+				micros(u.SessionsValidFrom), micros(u.LastLogin), int64(u.Failures), micros(u.LockedUntil), int64(u.Orgs), micros(u.CreatedAt), u.Version)
 		}
 		if err := w.must(ctx, len(some), "new users", &t); err != nil {
 			return err
@@ -135,6 +135,12 @@ func assignUser(set *assignments, id string, p *orgusers.UserPatch) {
 	if v := p.SessionsValidFrom; v.Set {
 		set.int("sessions_valid_from", id, micros(v.Value))
 	}
+	if v := p.LastLogin; v.Set {
+		set.int("last_login", id, micros(v.Value))
+	}
+	if v := p.Failures; v.Set {
+		set.int("failures", id, int64(v.Value))
+	}
 	if v := p.LockedUntil; v.Set {
 		set.int("locked_until", id, micros(v.Value))
 	}
@@ -143,6 +149,8 @@ func assignUser(set *assignments, id string, p *orgusers.UserPatch) {
 	}
 }
 
+// deleteUsers leaves sessions and IP rules behind: no read finds them without their account, and
+// Prune deletes them when they expire.
 func (w *session) deleteUsers(ctx context.Context, users []orgusers.UserUpdate) error {
 	for i := range parts(len(users)) {
 		some := part(users, i)

@@ -37,15 +37,15 @@ const (
 
 // View implements [orgusers.Store]. It costs one statement for each kind of record asked for, per
 // 1,024 ids: the organization with the request, the members with their accounts, their grants, stacks
-// with roles and counters, further accounts.
+// with roles and counters, further accounts, a person with the counters.
 func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
 	w, err := s.alone(ctx)
 	if err != nil {
 		return orgusers.View{}, err
 	}
 	var v orgusers.View
-	r := viewReader{session: w, q: &q, v: &v}
-	for _, read := range []func(context.Context) error{r.organization, r.members, r.grants, r.catalog, r.users} {
+	r := viewReader{session: w, q: &q, v: &v, counters: distinct(q.Counters)}
+	for _, read := range []func(context.Context) error{r.organization, r.members, r.grants, r.person, r.catalog, r.users} {
 		if err := read(ctx); err != nil {
 			return orgusers.View{}, err
 		}
@@ -58,6 +58,8 @@ type viewReader struct {
 	q     *orgusers.ViewQuery
 	v     *orgusers.View
 	known map[orgusers.UserID]bool // accounts in the view already
+
+	counters []string // still to be read
 }
 
 func (r *viewReader) organization(ctx context.Context) error {
@@ -176,7 +178,7 @@ func (r *viewReader) grants(ctx context.Context) error {
 }
 
 func (r *viewReader) catalog(ctx context.Context) error {
-	q := catalogQuery{counters: distinct(r.q.Counters)}
+	q := catalogQuery{counters: r.counters}
 	if r.q.Org != "" {
 		q.stacks, q.allStacks, q.roles = distinct(r.q.Stacks), r.q.AllStack, r.q.Roles
 	}

@@ -77,10 +77,14 @@ func aliasingOut(w *world) {
 	require.NoError(w, w.Commit(w.ctx, c))
 	q := everythingOf(k)
 	q.Org, q.Request, q.AllStack, q.Roles = k.org, "everything", true, true
-	q.Users = []orgusers.UserID{k.ann.User}
+	q.Users, q.Person.User = []orgusers.UserID{k.ann.User}, k.ann.User
 	for what, read := range map[string]func() (any, error){
-		"View":          func() (any, error) { v := w.read(q); return &v, nil },
-		"Access":        func() (any, error) { v := w.access(k.ann.User, k.org); return &v, nil },
+		"View":   func() (any, error) { v := w.read(q); return &v, nil },
+		"Access": func() (any, error) { v := w.access(k.ann.User, k.org); return &v, nil },
+		"IPRules": func() (any, error) {
+			v, err := w.IPRules(w.ctx, orgusers.IPRuleQuery{User: k.ann.User, Limit: 9})
+			return &v, err
+		},
 		"Organizations": func() (any, error) { v, err := w.Organizations(w.ctx, orgusers.OrgQuery{Limit: 9}); return &v, err },
 		"Audit": func() (any, error) {
 			v, err := w.Audit(w.ctx, orgusers.AuditQuery{Org: k.org, Limit: 9})

@@ -17,7 +17,7 @@ type broken struct {
 }
 
 func brokenStores() []broken {
-	return slices.Concat(brokenReads(), brokenCommits(), brokenGuards(), brokenFields(), brokenGrants(), brokenListings(), brokenOutbox(), brokenValues())
+	return slices.Concat(brokenReads(), brokenCommits(), brokenGuards(), brokenFields(), brokenGrants(), brokenListings(), brokenOutbox(), brokenSessions(), brokenValues())
 }
 
 var errEngine = errors.New("engine: 1062 duplicate entry")

@@ -35,13 +35,20 @@ func (w *world) calls(k cast) map[string]func(ctx context.Context) error {
 	require.Equal(w, []orgusers.EffectID{effect.ID}, effectIDs(held))
 	c.Org.Version = w.org(k.org).Version
 	counter := orgusers.Counter{Key: "key", Add: 1, ExpiresAt: moment(100)}
+	session := w.signIn("dan")
 	return map[string]func(ctx context.Context) error{
 		"View":   func(ctx context.Context) error { _, err := w.View(ctx, orgusers.ViewQuery{Org: k.org}); return err },
 		"Commit": func(ctx context.Context) error { return w.Commit(ctx, c) },
 		"Record": func(ctx context.Context) error {
 			return w.Record(ctx, []orgusers.AuditEntry{w.newEntry(k.org, 1, false)}, &orgusers.Request{Org: k.org, ID: "recorded"})
 		},
-		"Access": func(ctx context.Context) error { _, err := w.Access(ctx, k.ann.User, k.org); return err },
+		"Access":  func(ctx context.Context) error { _, err := w.Access(ctx, k.ann.User, k.org); return err },
+		"Session": func(ctx context.Context) error { _, err := w.Session(ctx, session.Token); return err },
+		"Seen":    func(ctx context.Context) error { return w.Seen(ctx, session.ID, moment(500)) },
+		"IPRules": func(ctx context.Context) error {
+			_, err := w.IPRules(ctx, orgusers.IPRuleQuery{User: k.ann.User, Limit: 1})
+			return err
+		},
 		"Members": func(ctx context.Context) error {
 			_, err := w.Members(ctx, orgusers.MemberQuery{Org: k.org, Sort: orgusers.SortEmail, Limit: 1})
 			return err
@@ -95,7 +102,7 @@ func contextEnded(w *world) {
 	}
 	w.unchanged(before, "kept", "everything", "recorded")
 	require.Equal(w, []int64{2}, w.bump(counter))
-	for _, method := range []string{"View", "Commit", "Record", "Settle", "Requeue", "Claim", "Touch", "Prune"} {
+	for _, method := range []string{"View", "Commit", "Record", "Settle", "Requeue", "Claim", "Touch", "Session", "Seen", "Prune"} {
 		require.NoError(w, calls[method](w.ctx), "the same call with a context that lasts: %s", method)
 	}
 }

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/orgusers/go-orgusers/orgusers"
@@ -53,6 +55,7 @@ func commitThousands(w *world) {
 	var members []orgusers.MemberID
 	var keys []orgusers.AddressKey
 	var accounts []orgusers.UserID
+	var sessions []orgusers.SessionID
 	for range people {
 		u := w.newAccount("p" + w.id())
 		m := w.newMembership(org, u)
@@ -61,6 +64,9 @@ func commitThousands(w *world) {
 		c.Granted = append(c.Granted, orgusers.MemberGrant{Member: m.ID, Grant: orgusers.Grant{Stack: stack.ID, Role: role.ID}})
 		c.Audit = append(c.Audit, w.newEntry(org, int64(len(rows)), true))
 		c.Effects = append(c.Effects, w.newEffect(org, moment(len(rows))))
+		session := orgusers.Session{ID: orgusers.SessionID(w.id()), User: u.ID, Token: w.id()}
+		sessions = append(sessions, session.ID)
+		c.NewSessions = append(c.NewSessions, session)
 	}
 	w.edit(org, func(e *orgusers.Changes) {
 		c.Org, c.NewUsers, c.NewMembers = e.Org, users, rows
@@ -80,10 +86,16 @@ func commitThousands(w *world) {
 			c.Revoked = append(c.Revoked, orgusers.Revoke{Member: v.Members[i].ID, Stack: stack.ID})
 		}
 		c.Users = w.updates(accounts, orgusers.UserPatch{Orgs: orgusers.Some(2)})
+		c.DeleteSessions = sessions // all found
+		logins := make(map[orgusers.UserID]time.Time)
 		for i := range v.Users {
 			v.Users[i].Orgs = 2
 			v.Users[i].Version++
-			c.Profiles = append(c.Profiles, orgusers.Profile{User: v.Users[i].ID, Name: v.Users[i].Name, MFA: true})
+			logins[v.Users[i].ID] = moment(i + 1)
+			c.Profiles = append(c.Profiles, orgusers.Profile{User: v.Users[i].ID, Name: v.Users[i].Name, MFA: true, LastLogin: moment(i + 1)})
+		}
+		for i := range v.Members {
+			v.Members[i].LastLogin = logins[v.Members[i].User]
 		}
 	})
 	got := w.read(everybody)

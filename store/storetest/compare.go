@@ -172,6 +172,8 @@ type dump struct {
 	Audit    []orgusers.AuditEntry
 	Effects  []orgusers.Effect
 	Counters map[string]int64
+	Sessions []orgusers.Session // of those who have signed in
+	IPRules  []orgusers.IPRule  // likewise
 }
 
 // dumpedCounters are the counters that a dump has.
@@ -204,6 +206,12 @@ func (w *world) dump(requests ...string) dump {
 		v := w.read(orgusers.ViewQuery{Org: o.ID, AllStack: true, Roles: true})
 		d.Stacks, d.Roles = append(d.Stacks, v.Stacks...), append(d.Roles, v.Roles...)
 	}
+	for _, user := range w.signedIn {
+		if p := w.read(orgusers.ViewQuery{Person: orgusers.PersonQuery{User: user}}).Person; p != nil {
+			d.Sessions = append(d.Sessions, p.Sessions...)
+		}
+		d.IPRules = append(d.IPRules, rulesOnly(w.ipRules(orgusers.IPRuleQuery{User: user}))...)
+	}
 	for _, dead := range []bool{false, true} {
 		effects, err := w.Effects(w.ctx, orgusers.EffectQuery{Dead: dead, Limit: math.MaxInt32})
 		require.NoError(w, err)
@@ -216,6 +224,14 @@ func (w *world) dump(requests ...string) dump {
 func (w *world) unchanged(before dump, requests ...string) {
 	w.Helper()
 	w.same(before, w.dump(requests...), "nothing may have been written")
+}
+
+// sortedSessions are sessions in the order of a [orgusers.Person].
+func sortedSessions(sessions ...orgusers.Session) []orgusers.Session {
+	slices.SortFunc(sessions, func(a, b orgusers.Session) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return sessions
 }
 
 // ids lists the ids of records, in their order.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,6 +13,13 @@ import (
 func (w *world) everything(k cast) orgusers.Changes {
 	w.Helper()
 	gone, extra := w.join(k.org, "gone"), w.role(k.org, "extra")
+	first, second, theirs := w.signIn("ann"), w.signIn("ann"), w.signIn("owner")
+	kept, closed := w.newIPRule(k.org, first, "db"), w.newIPRule(k.org, theirs, "db")
+	w.signIn("gone")
+	w.open(kept, closed)
+	w.people["ann"], w.people["owner"] = w.user(k.ann.User), w.user(k.owner.User)
+	replaced := second
+	replaced.Token, replaced.Step = w.newSession(second.User).Token, orgusers.StepPassword
 	app := k.app
 	app.Name, app.Owner = "app 2", k.owner.User
 	edit := k.edit
@@ -25,8 +33,14 @@ func (w *world) everything(k cast) orgusers.Changes {
 		NewUsers:    []orgusers.User{eve},
 		Users:       w.updates([]orgusers.UserID{k.ann.User, k.owner.User}, orgusers.UserPatch{Name: orgusers.Some(name("renamed"))}),
 		DeleteUsers: w.updates([]orgusers.UserID{gone.User}, orgusers.UserPatch{}),
-		Profiles:    []orgusers.Profile{{User: k.ann.User, Name: name("renamed"), MFA: true}},
-		NewMembers:  []orgusers.Member{joining, w.newInvitation(k.org, "fay")},
+		Profiles:    []orgusers.Profile{{User: k.ann.User, Name: name("renamed"), MFA: true, LastLogin: moment(30)}},
+
+		DeleteSessions: []orgusers.SessionID{second.ID, theirs.ID},
+		NewSessions:    []orgusers.Session{replaced, w.newSession(eve.ID), w.newSession(k.ann.User)},
+		NewIPRules:     []orgusers.IPRule{w.newIPRule(k.org, replaced, "cache"), w.newIPRule(k.org, first, "db")},
+		DeleteIPRules:  []orgusers.IPRuleID{closed.ID, orgusers.IPRuleID(w.id())},
+
+		NewMembers: []orgusers.Member{joining, w.newInvitation(k.org, "fay")},
 		Members: []orgusers.MemberUpdate{
 			{ID: k.bob.ID, Patch: orgusers.MemberPatch{Role: orgusers.Some(orgusers.RoleAdmin)}},
 			{ID: k.cat.ID, Patch: orgusers.MemberPatch{Sends: orgusers.Some(2)}},
@@ -86,7 +100,7 @@ func commitEverything(w *world) {
 		want.Users = append(want.Users, u)
 	}
 	ann, bob, cat := k.ann, k.bob, k.cat
-	ann.Name, ann.MFA = name("renamed"), true
+	ann.Name, ann.MFA, ann.LastLogin = name("renamed"), true, moment(30)
 	ann.Grants = orgusers.SortGrants([]orgusers.Grant{{Stack: k.web.ID, Role: k.spare.ID}, {Stack: k.app.ID, Role: k.edit.ID}})
 	bob.Role, cat.Sends = orgusers.RoleAdmin, 2
 	joining := c.NewMembers[0]
@@ -94,6 +108,10 @@ func commitEverything(w *world) {
 	want.Members = []orgusers.Member{k.owner, ann, bob, cat, joining, c.NewMembers[1]}
 	want.Stacks = []orgusers.Stack{k.web, c.Stacks[0], c.NewStacks[0], c.NewStacks[1]}
 	want.Roles = []orgusers.StackRole{c.Roles[0], k.spare, c.NewRoles[0], c.NewRoles[1]}
+	want.Sessions = append(slices.DeleteFunc(want.Sessions, func(s orgusers.Session) bool {
+		return slices.Contains(c.DeleteSessions, s.ID) || s.User == c.DeleteUsers[0].ID
+	}), c.NewSessions...)
+	want.IPRules = append(slices.DeleteFunc(want.IPRules, func(r orgusers.IPRule) bool { return slices.Contains(c.DeleteIPRules, r.ID) }), c.NewIPRules...)
 	want.Counters = map[string]int64{c.Counters[0].Key: 2, c.Counters[1].Key: 43}
 	want.Audit, want.Effects, want.Requests = c.Audit, c.Effects, []orgusers.Request{*c.Request}
 	w.same(want.inOrder(), w.dump("everything").inOrder())
@@ -103,6 +121,7 @@ func commitEverything(w *world) {
 func (d dump) inOrder() dump {
 	v := sortedView(orgusers.View{Members: d.Members, Users: d.Users, Stacks: d.Stacks, Roles: d.Roles})
 	d.Members, d.Users, d.Stacks, d.Roles = v.Members, v.Users, v.Stacks, v.Roles
+	d.Sessions, d.IPRules = sortedSessions(d.Sessions...), sortedRules(d.IPRules...)
 	d.Effects = sorted(d.Effects, func(e *orgusers.Effect) orgusers.EffectID { return e.ID })
 	return d
 }

@@ -56,11 +56,17 @@ func (w *world) alter(v reflect.Value) {
 		v.Set(reflect.ValueOf(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(n >> 8), 15: byte(n)})))
 		return
 	case orgusers.OrgID, orgusers.UserID, orgusers.MemberID, orgusers.StackID, orgusers.RoleID,
-		orgusers.OperationID, orgusers.EffectID, orgusers.EntryID:
+		orgusers.OperationID, orgusers.EffectID, orgusers.EntryID, orgusers.SessionID, orgusers.IPRuleID:
 		v.SetString(w.id())
 		return
 	case orgusers.AddressKey:
 		v.SetString(fmt.Sprintf("person%04d@example.com", n))
+		return
+	case time.Duration:
+		v.SetInt(int64(time.Duration(n) * time.Second))
+		return
+	case orgusers.Step:
+		either(v, orgusers.StepCode, orgusers.StepPassword)
 		return
 	case orgusers.Role:
 		either(v, orgusers.RoleAdmin, orgusers.RoleMember)

@@ -61,6 +61,19 @@ func spoilers() []spoiler {
 			c.NewUsers = append(c.NewUsers, w.newAccount("eve"))
 		}},
 
+		{"DeletedSessionUnknown", func(w *world, _ cast, c *orgusers.Changes) { c.DeleteSessions[1] = orgusers.SessionID(w.id()) }},
+		{"NewSessionIDTaken", func(w *world, _ cast, c *orgusers.Changes) { c.NewSessions[2].ID = w.signIn("dan").ID }},
+		{"NewSessionIDTwice", func(_ *world, _ cast, c *orgusers.Changes) { c.NewSessions[2].ID = c.NewSessions[1].ID }},
+		{"NewSessionTokenTaken", func(w *world, _ cast, c *orgusers.Changes) { c.NewSessions[2].Token = w.signIn("dan").Token }},
+		{"NewSessionTokenTwice", func(_ *world, _ cast, c *orgusers.Changes) { c.NewSessions[2].Token = c.NewSessions[1].Token }},
+		{"ReplacedSessionStays", func(_ *world, _ cast, c *orgusers.Changes) { c.DeleteSessions = c.DeleteSessions[1:] }},
+		{"NewIPRuleIDTaken", func(w *world, k cast, c *orgusers.Changes) {
+			r := w.newIPRule(k.org, w.signIn("dan"), "db")
+			w.open(r)
+			c.NewIPRules[1].ID = r.ID
+		}},
+		{"NewIPRuleIDTwice", func(_ *world, _ cast, c *orgusers.Changes) { c.NewIPRules[1].ID = c.NewIPRules[0].ID }},
+
 		{"MemberUnknown", func(w *world, _ cast, c *orgusers.Changes) { c.Members[1].ID = orgusers.MemberID(w.id()) }},
 		{"S156_MemberElsewhere", func(w *world, _ cast, c *orgusers.Changes) { c.Members[1].ID = w.cast().ann.ID }},
 		{"DeletedMemberUnknown", func(w *world, _ cast, c *orgusers.Changes) { c.DeleteMembers[1] = orgusers.MemberID(w.id()) }},

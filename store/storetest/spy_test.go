@@ -21,6 +21,10 @@ type spy struct {
 	record        func(entries []orgusers.AuditEntry, r *orgusers.Request)
 	recorded      func(entries []orgusers.AuditEntry, r *orgusers.Request, err error) error
 	access        func(user orgusers.UserID, org orgusers.OrgID, v *orgusers.AccessView, err error) error
+	session       func(token string, v *orgusers.SessionView, err error) error
+	seen          func(session *orgusers.SessionID, at *time.Time) error
+	ipRuleQuery   func(q *orgusers.IPRuleQuery)
+	ipRules       func(q orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView
 	memberQuery   func(q *orgusers.MemberQuery)
 	members       func(q orgusers.MemberQuery, page []orgusers.Member, err error) ([]orgusers.Member, error)
 	orgQuery      func(q *orgusers.OrgQuery)
@@ -96,6 +100,35 @@ func (s *spy) Access(ctx context.Context, user orgusers.UserID, org orgusers.Org
 		err = s.access(user, org, &v, err)
 	}
 	return v, err
+}
+
+func (s *spy) Session(ctx context.Context, token string) (orgusers.SessionView, error) {
+	v, err := s.Store.Session(s.context(ctx), token)
+	if s.session != nil {
+		err = s.session(token, &v, err)
+	}
+	return v, err
+}
+
+func (s *spy) Seen(ctx context.Context, session orgusers.SessionID, at time.Time) error {
+	if s.seen != nil {
+		if err := s.seen(&session, &at); err != nil {
+			return err
+		}
+	}
+	return s.Store.Seen(s.context(ctx), session, at)
+}
+
+func (s *spy) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers.IPRuleView, error) {
+	asked := q
+	if s.ipRuleQuery != nil {
+		s.ipRuleQuery(&q)
+	}
+	page, err := s.Store.IPRules(s.context(ctx), q)
+	if s.ipRules != nil {
+		page = s.ipRules(asked, page)
+	}
+	return page, err
 }
 
 func (s *spy) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers.Member, error) {

@@ -54,6 +54,8 @@ func checks() []check {
 	return slices.Concat(
 		viewChecks(),
 		accessChecks(),
+		sessionChecks(),
+		ipRuleChecks(),
 		commitChecks(),
 		refusalChecks(),
 		patchChecks(),

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,11 +42,16 @@ func times() []time.Time {
 
 func valuesTimes(w *world) {
 	k := w.cast()
+	session := w.signIn("ann")
 	for _, at := range times() {
+		session.CreatedAt, session.SeenAt, session.ExpiresAt, session.MFAAt, session.ProvedAt = at, at, at, at, at
+		rule := w.newIPRule(k.org, session, "db")
+		rule.OpenedAt, rule.ExpiresAt = at, at
 		w.edit(k.org, func(c *orgusers.Changes) {
+			c.DeleteSessions, c.NewSessions, c.NewIPRules = []orgusers.SessionID{session.ID}, []orgusers.Session{session}, []orgusers.IPRule{rule}
 			c.Org.CreatedAt, c.Org.Transfer = at, orgusers.Transfer{To: address("heir"), OfferedAt: at, ExpiresAt: at, SentAt: at}
 			c.Users = w.updates([]orgusers.UserID{k.ann.User}, orgusers.UserPatch{
-				SessionsValidFrom: orgusers.Some(at), LockedUntil: orgusers.Some(at), MFA: orgusers.Some(orgusers.MFA{EnrolledAt: at}),
+				SessionsValidFrom: orgusers.Some(at), LockedUntil: orgusers.Some(at), LastLogin: orgusers.Some(at), MFA: orgusers.Some(orgusers.MFA{EnrolledAt: at}),
 			})
 			c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: orgusers.MemberPatch{
 				InvitedAt: orgusers.Some(at), ExpiresAt: orgusers.Some(at), LastLogin: orgusers.Some(at), JoinedAt: orgusers.Some(at),
@@ -53,7 +59,12 @@ func valuesTimes(w *world) {
 		})
 		// Compared whole, as the rules compare them: the location counts.
 		o, u, m, a := w.org(k.org), w.user(k.ann.User), w.member(k.org, k.ann.ID), w.access(k.ann.User, k.org)
+		s := w.session(session.Token)
+		rules := w.ipRules(orgusers.IPRuleQuery{User: k.ann.User})
+		last := rules[slices.IndexFunc(rules, func(r orgusers.IPRuleView) bool { return r.ID == rule.ID })]
 		for i, got := range []time.Time{
+			s.Session.CreatedAt, s.Session.SeenAt, s.Session.ExpiresAt, s.Session.MFAAt, s.Session.ProvedAt, s.ValidFrom,
+			last.OpenedAt, last.ExpiresAt, last.Session.SeenAt, last.ValidFrom, u.LastLogin,
 			o.CreatedAt, o.Transfer.OfferedAt, o.Transfer.ExpiresAt, o.Transfer.SentAt,
 			u.SessionsValidFrom, u.LockedUntil, u.MFA.EnrolledAt, m.InvitedAt, m.ExpiresAt, m.LastLogin, m.JoinedAt,
 			a.SessionsValidFrom, a.Member.LastLogin,
@@ -116,8 +127,12 @@ func valuesStrings(w *world) {
 		stack, role := k.web, k.edit
 		stack.Name, role.Name = s, s
 		fullName := orgusers.Name{First: s, Last: s}
+		session := w.newSession(k.ann.User)
+		session.Agent = s
+		groups := []orgusers.GroupRole{{Group: s, Role: orgusers.RoleAdmin}, {Group: "x", Grants: []orgusers.Grant{{Stack: k.web.ID, Role: orgusers.RoleDeveloper}}}}
 		w.edit(k.org, func(c *orgusers.Changes) {
 			c.Org.Name, c.Org.Settings.AllowedDomains, c.Org.Plan.Name, c.Org.AuditHead = s, []string{s, "x"}, s, s
+			c.Org.Settings.Groups, c.NewSessions = groups, []orgusers.Session{session}
 			c.Org.Transfer.To = orgusers.Address{Email: s + "@Example.com", Key: "a@example.com"}
 			c.Stacks, c.Roles = []orgusers.Stack{stack}, []orgusers.StackRole{role}
 			c.Users = w.updates([]orgusers.UserID{k.ann.User}, orgusers.UserPatch{
@@ -126,7 +141,7 @@ func valuesStrings(w *world) {
 			})
 			c.Profiles = []orgusers.Profile{{User: k.ann.User, Name: fullName, MFA: true}}
 			c.Members = []orgusers.MemberUpdate{{ID: k.bob.ID, Patch: orgusers.MemberPatch{
-				Name: orgusers.Some(fullName), Message: orgusers.Some(s), InvitedByEmail: orgusers.Some(s),
+				Name: orgusers.Some(fullName), Message: orgusers.Some(s), InvitedByEmail: orgusers.Some(s), Subject: orgusers.Some(s),
 			}}}
 			c.Audit, c.Effects = []orgusers.AuditEntry{entry}, []orgusers.Effect{effect}
 		})
@@ -135,9 +150,10 @@ func valuesStrings(w *world) {
 		require.Contains(w, v.Roles, role)
 		w.same([]orgusers.Stack{stack}, v.Stacks)
 		w.same([]string{s, "x"}, o.Settings.AllowedDomains)
+		w.same(groups, o.Settings.Groups)
 		for j, got := range []string{
 			o.Name, o.Plan.Name, o.AuditHead, strings.TrimSuffix(o.Transfer.To.Email, "@Example.com"), u.Name.First, u.Name.Last,
-			string(u.Password), u.MFA.Secret, u.MFA.Recovery, m.Name.First, m.Name.Last, m.Message, m.InvitedByEmail,
+			string(u.Password), u.MFA.Secret, u.MFA.Recovery, m.Name.First, m.Name.Last, m.Message, m.InvitedByEmail, m.Subject, w.session(session.Token).Session.Agent,
 			w.member(k.org, k.ann.ID).Name.Last,
 		} {
 			require.Equal(w, s, got, "string %d", j)
@@ -163,7 +179,10 @@ func valuesLarge(w *world) {
 	u.Address, u.Name, u.Password = long, orgusers.Name{First: wide, Last: wide}, orgusers.PasswordHash(strings.Repeat("h", 512))
 	u.MFA = orgusers.MFA{Secret: strings.Repeat("s", 255), Recovery: strings.Repeat(strings.Repeat("r", 64)+" ", 16), EnrolledAt: moment(1), LastStep: 1 << 60}
 	m := w.newMembership(k.org, u)
-	m.Message = strings.Repeat("ж", 2000)
+	m.Message, m.Subject = strings.Repeat("ж", 2000), strings.Repeat("s", 255)
+	session := w.newSession(u.ID)
+	session.Agent, session.Token = strings.Repeat("ü", 512), strings.Repeat("f", 64)
+	rule := w.newIPRule(k.org, session, strings.Repeat("r", 128))
 	stack, role := w.newStack(k.org, wide, u.ID), w.newRole(k.org, strings.Repeat("名", 160))
 	role.Permissions = nil
 	for i := range 100 {
@@ -183,9 +202,15 @@ func valuesLarge(w *world) {
 	for i := range 30 {
 		want.Settings.AllowedDomains = append(want.Settings.AllowedDomains, fmt.Sprintf("%02d%s", i, strings.Repeat("d", 251)))
 	}
+	for i := range 200 {
+		want.Settings.Groups = append(want.Settings.Groups, orgusers.GroupRole{
+			Group: fmt.Sprintf("%03d%s", i, wide), Role: orgusers.RoleMember, Grants: []orgusers.Grant{{Stack: k.web.ID, Role: k.edit.ID}, {Stack: k.app.ID, Role: k.edit.ID}},
+		})
+	}
 	want.Plan.Limits = []orgusers.Limit{{Resource: orgusers.ResourceAPICalls, Max: 1 << 62}}
 	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{
 		Org: &want, NewUsers: []orgusers.User{u}, NewMembers: []orgusers.Member{m}, NewStacks: []orgusers.Stack{stack},
+		NewSessions: []orgusers.Session{session}, NewIPRules: []orgusers.IPRule{rule},
 		NewRoles: []orgusers.StackRole{role}, Request: &request, Audit: []orgusers.AuditEntry{entry}, Effects: []orgusers.Effect{effect},
 	}))
 	want.Version++
@@ -195,4 +220,6 @@ func valuesLarge(w *world) {
 	d := w.dump()
 	w.same([]orgusers.AuditEntry{entry}, d.Audit)
 	w.same([]orgusers.Effect{effect}, d.Effects)
+	w.same([]orgusers.Session{session}, d.Sessions)
+	w.same([]orgusers.IPRule{rule}, rulesOnly(w.ipRules(orgusers.IPRuleQuery{Org: k.org, IP: rule.IP, Resource: rule.Resource})))
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +27,7 @@ type world struct {
 	random   *rand.Rand
 	made     int               // values made by fresh
 	accounts []orgusers.UserID // every account the check knows of, written or not: for dumps
+	signedIn []orgusers.UserID // those that may have sessions
 	people   map[string]orgusers.User
 }
 
@@ -80,6 +84,41 @@ func (w *world) account(local string) orgusers.User {
 	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{NewUsers: []orgusers.User{u}}))
 	w.people[local] = u
 	return u
+}
+
+// newSession makes a session that nobody has written yet.
+func (w *world) newSession(user orgusers.UserID) orgusers.Session {
+	s := orgusers.Session{
+		ID: orgusers.SessionID(w.id()), User: user, Token: strings.ReplaceAll(w.id()+w.id(), "-", ""), Step: orgusers.StepDone,
+		IP: netip.MustParseAddr("192.0.2.7"), Agent: "browser", CreatedAt: moment(1), SeenAt: moment(1), ExpiresAt: moment(1000),
+		Idle: time.Hour, ProvedAt: moment(1),
+	}
+	if !slices.Contains(w.signedIn, user) {
+		w.signedIn = append(w.signedIn, user)
+	}
+	return s
+}
+
+// keep writes sessions.
+func (w *world) keep(sessions ...orgusers.Session) {
+	w.Helper()
+	var users []orgusers.UserID
+	for _, s := range sessions {
+		users = append(users, s.User)
+	}
+	slices.Sort(users)
+	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{
+		Users: w.updates(slices.Compact(users), orgusers.UserPatch{}), NewSessions: sessions,
+	}))
+}
+
+// signIn writes a session of a person, whose account is raised by it.
+func (w *world) signIn(local string) orgusers.Session {
+	w.Helper()
+	s := w.newSession(w.account(local).ID)
+	w.keep(s)
+	w.people[local] = w.user(s.User)
+	return s
 }
 
 func (w *world) newOrganization(name string) orgusers.Organization {

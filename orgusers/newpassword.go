@@ -1,0 +1,79 @@
+package orgusers
+
+import (
+	"context"
+	"time"
+)
+
+// newPassword is a password to be set: for an account that has one, and to be different from it.
+type newPassword struct {
+	text string
+	bad  *FieldError
+	hash PasswordHash
+}
+
+// prepare finds out whether the password may be set, and hashes it, once. Every way to a new password
+// of an existing account goes through it.
+func (n *newPassword) prepare(ctx context.Context, s *Service, d *draft, u *User) error {
+	n.bad = nil
+	if _, n.bad = checkPassword("password", n.text, d.minPassword(u), d.passwordContext(u.Address, u.Name)...); n.bad != nil {
+		return nil
+	}
+	if u.Password != "" {
+		same, _, err := s.hasher.verify(ctx, u.Password, n.text)
+		if err != nil {
+			return err
+		}
+		if same {
+			n.bad = &FieldError{Field: "password", Reason: ReasonSamePassword, Message: ReasonSamePassword.Text()}
+			return nil
+		}
+	}
+	if n.hash != "" {
+		return nil
+	}
+	var err error
+	_, n.hash, err = s.hashPassword(ctx, n.text)
+	return err
+}
+
+// set makes it the account's password: every link mailed before is void (C3), a lock is lifted, and all
+// sessions end (R7.3); whoever may go on gets a new one.
+func (n *newPassword) set(d *draft, u *User) *Error {
+	if n.bad != nil {
+		return invalid(*n.bad)
+	}
+	u.Password, u.ResetRequired = n.hash, false
+	u.ResetLink, u.MFAResetLink = "", ""
+	u.ResetExpires, u.MFAResetExpire = time.Time{}, time.Time{}
+	u.Failures, u.LockedUntil = 0, time.Time{}
+	d.endSessions("", u)
+	d.closeRegistry()
+	d.mail("", u.ID, MailData{Kind: MailPasswordChanged, To: u.Address.Email, ToName: u.Name.String()})
+	d.record(note{user: u.ID, email: u.Address.Email, after: "password set"})
+	return nil
+}
+
+// minPassword is the least length of a new password: 8 for who cannot sign in without a second factor,
+// and what the strictest of the person's organizations asks for (R7.6, C2).
+func (d *draft) minPassword(u *User) int {
+	if d.person == nil {
+		return d.policy.minPassword(false)
+	}
+	enforced := false
+	var asked []int
+	for i := range d.person.Memberships {
+		demands := &d.person.Memberships[i].Settings.Security
+		enforced = enforced || demands.RequireMFA
+		asked = append(asked, demands.MinPassword)
+	}
+	return d.policy.minPassword(enforced && u.MFA.Enrolled(), asked...)
+}
+
+// closeRegistry takes all of the person's sessions out of the registry. The epoch has ended them; this
+// keeps the list of devices true.
+func (d *draft) closeRegistry() {
+	for _, r := range d.registry {
+		r.now = nil
+	}
+}

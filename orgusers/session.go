@@ -1,0 +1,114 @@
+package orgusers
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+)
+
+// Step is what a sign-in needs next.
+type Step string
+
+const (
+	StepDone     Step = "done"     // nothing: there is a session
+	StepCode     Step = "code"     // a code of the second factor, or a recovery code
+	StepPassword Step = "password" // a new password, different from the old one (R6.6)
+	StepEnrol    Step = "enrol"    // a second factor must be set up (R7.8)
+	StepSSO      Step = "sso"      // single sign-on, of one of the organizations named (R2.24)
+)
+
+// Session is one row of the registry: a signed-in device, or a ticket, which is a sign-in half-way.
+// A ticket can do its one step and nothing else (S-102, S-126).
+type Session struct {
+	ID   SessionID // public name; opens nothing (S-135)
+	User UserID
+	// Token is the SHA-256 of the secret that the person holds, in hex. A copy of the database opens
+	// nothing (S-134).
+	Token string
+	Step  Step // [StepDone]: a session; else a ticket for that step
+
+	// SSO is the organization whose identity provider signed the person in. Such a session is good
+	// there and nowhere else, because that provider vouches for nobody elsewhere. Empty: own
+	// credentials.
+	SSO OrgID
+
+	IP    netip.Addr // of the sign-in
+	Agent string
+
+	// CreatedAt is the moment whose facts the sign-in was decided on. A session that began at or
+	// before the account's epoch ([User.SessionsValidFrom]) is over.
+	CreatedAt time.Time
+	SeenAt    time.Time     // last used; kept to the minute
+	ExpiresAt time.Time     // the end, however often used
+	Idle      time.Duration // unused for so long, it is over; whole seconds
+
+	MFAAt    time.Time // when a second factor was proved; zero: it was not
+	ProvedAt time.Time // when a credential was given last (S-063)
+}
+
+// Live reports whether the session, or ticket, may still be used, given the account's epoch. No
+// clean-up is needed for it to end (S-136).
+func (s *Session) Live(now, validFrom time.Time) bool {
+	return s.CreatedAt.After(validFrom) && now.Before(s.ExpiresAt) && now.Before(s.SeenAt.Add(s.Idle))
+}
+
+// Format leaves out the token's hash, whatever the verb (S-129).
+func (s Session) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Session{%s of %s, %s}", s.ID, s.User, s.Step)
+}
+
+// MarshalJSON leaves out what Format does; stores use the fields.
+func (s Session) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"id":%q,"user":%q,"step":%q}`, s.ID, s.User, s.Step), nil
+}
+
+// tokenSize is the length of a session token in bytes: 256 random bits.
+const tokenSize = 32
+
+// token is the secret of a session or ticket.
+type token struct{ secret, hash string }
+
+func newToken(rand io.Reader) (token, error) {
+	b := make([]byte, tokenSize)
+	if _, err := io.ReadFull(rand, b); err != nil {
+		return token{}, fmt.Errorf("session token: %w", err)
+	}
+	secret := base64.RawURLEncoding.EncodeToString(b)
+	return token{secret, hashToken(secret)}, nil
+}
+
+// hashToken is the form in which a token is stored and looked up. It is of one length, so that
+// looking it up tells nothing of how much of a guess was right (S-095).
+func hashToken(secret string) string {
+	h := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(h[:])
+}
+
+// plausibleToken reports whether a text could be a token: nothing else is looked up (S-091).
+func plausibleToken(secret string) bool {
+	b, ok := decodeBase64URL(secret)
+	return ok && len(b) == tokenSize
+}
+
+// Format keeps the secret out of a log that prints a command.
+func (token) Format(s fmt.State, _ rune) { formatRedacted(s) }
+
+// Person is an account with everything a sign-in looks at.
+type Person struct {
+	User        User
+	Memberships []Membership // in every organization the person has joined, sorted by organization
+	Sessions    []Session    // all, tickets and the ended too, sorted by CreatedAt and ID
+}
+
+// Membership is a person's row in one organization, with what that organization demands.
+type Membership struct {
+	Member   Member // without Grants
+	OrgName  string
+	Disabled bool
+	OwnerID  UserID
+	Settings Settings
+}

@@ -1,0 +1,287 @@
+package orgusers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ticketLife is how long a sign-in may stay half-way (C3).
+const ticketLife = 5 * time.Minute
+
+// maxTickets is how many half-way sign-ins one person can have; the oldest gives way.
+const maxTickets = 5
+
+// SignIn is what a step of a sign-in came to: a session, or what is needed next.
+type SignIn struct {
+	Step Step
+	// Token is the secret of the session; before [StepDone], of the ticket for the next step, which
+	// lives five minutes, can do that step and nothing else, and is dead after it. It is shown here
+	// once and stored nowhere.
+	Token     string
+	ExpiresAt time.Time // of the session or ticket
+	User      UserID    // with StepDone
+	Session   SessionID // with StepDone
+	// Device is to be kept by the browser in a cookie of its own, for as long as it may, and to be shown
+	// as [Actor.Device] when it signs in again. It signs nobody in. With StepDone, if the browser had
+	// none.
+	Device string
+	// Organizations that let the person in by single sign-on only (StepSSO).
+	Organizations []OrgID
+	// RecoveryCodesLeft is how many are left, if one was used now; else -1 (S-121).
+	RecoveryCodesLeft int
+}
+
+// Format leaves out the secrets, whatever the verb (S-129).
+func (s SignIn) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "SignIn{%s}", s.Step)
+}
+
+// signer is what the steps of a sign-in share.
+type signer struct {
+	tries  tries
+	known  bool   // the device is
+	token  token  // of what comes next
+	device string // a new one, for who signs in on a device that is not known
+	result SignIn
+	denied *Error // the answer after the commit: what was wrong is counted
+}
+
+func (c *signer) begin(s *Service, a *Actor, now time.Time) (err error) {
+	c.tries = newTries(a, now)
+	c.token, err = newToken(s.random)
+	return err
+}
+
+// meet finds out whether the device is known, and readies a new one.
+func (c *signer) meet(s *Service, u *User) (err error) {
+	c.known, c.device = false, ""
+	if u == nil {
+		return nil
+	}
+	if c.known = s.keys.knows(c.tries, u.ID); !c.known {
+		c.device, err = s.keys.newDevice(s.random, u.ID)
+	}
+	return err
+}
+
+// wrong is the one answer to whatever does not fit: unknown, inactive, without password, locked.
+func (c *signer) wrong() error {
+	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, denied(ReasonCredentials)
+	return nil
+}
+
+// PasswordSignIn is the command behind [Visitor.SignIn].
+type PasswordSignIn struct {
+	signer
+	key      AddressKey // empty: no address
+	password string
+	checked  passwordCheck
+}
+
+// Action is [ActionSignIn].
+func (*PasswordSignIn) Action() Action { return ActionSignIn }
+
+func (*PasswordSignIn) validate(*Policy) []FieldError { return nil }
+
+func (c *PasswordSignIn) query(Actor) ViewQuery {
+	return ViewQuery{Person: PersonQuery{Key: c.key}, Counters: c.tries.keys()}
+}
+
+func (c *PasswordSignIn) prove(ctx context.Context, s *Service, d *draft) error {
+	if err := d.flooded(c.tries); err != nil {
+		return err
+	}
+	u := d.theUser()
+	if err := c.meet(s, u); err != nil {
+		return err
+	}
+	return c.checked.check(ctx, s, u, u != nil && d.shut(u, c.tries, c.known), c.password)
+}
+
+func (*PasswordSignIn) authorize(d *draft) *Error { return d.byCredential() }
+
+func (c *PasswordSignIn) decide(d *draft) error {
+	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
+	u := d.theUser()
+	switch {
+	case u == nil:
+		d.missed(nil, c.tries, false)
+		return c.wrong()
+	case d.shut(u, c.tries, c.known):
+		d.missed(nil, c.tries, false) // counts for the sender, not against the person
+		return c.wrong()
+	case !c.checked.right:
+		d.missed(u, c.tries, c.known)
+		return c.wrong()
+	}
+	err := c.proceed(d, u, Session{ProvedAt: d.env.Now})
+	if c.denied == nil {
+		u.Password = cmp.Or(c.checked.rehash, u.Password)
+	}
+	return err
+}
+
+// theUser is the account that was asked for; nil: nobody.
+func (d *draft) theUser() *User {
+	if d.person == nil {
+		return nil
+	}
+	return d.userByID[d.person.User.ID].now
+}
+
+// byCredential: whoever knows a password or holds a ticket; the command checks it.
+func (d *draft) byCredential() *Error {
+	d.role = actsAsVisitor
+	return nil
+}
+
+// proceed says what a person needs next who has given what proved says, and makes the session or the
+// ticket for it. It is the one place that makes either: there is no other way to a session (S-126).
+func (c *signer) proceed(d *draft, u *User, proved Session) error {
+	step, orgs, refusal := d.next(u, &proved)
+	c.result.Step, c.result.Organizations = step, orgs
+	if refusal != nil {
+		if refusal.Reason == ReasonCredentials {
+			return c.wrong()
+		}
+		c.denied = refusal
+		return nil
+	}
+	if step == StepSSO {
+		return nil
+	}
+	s := proved
+	if s.ID == "" {
+		s.ID = SessionID(d.env.NewID())
+	}
+	s.User, s.Step, s.Token = u.ID, step, c.token.hash
+	s.IP, s.Agent = d.actor.IP, d.actor.Agent
+	d.begin(u, &s)
+	d.evict(&s)
+	if step == StepDone {
+		c.result.User, c.result.Session, c.result.Device = u.ID, s.ID, c.device
+		u.Failures, u.LockedUntil = 0, pastLock(u.LockedUntil, d.env.Now, c.known)
+		if d.env.Now.After(u.LastLogin) {
+			u.LastLogin = d.env.Now
+		}
+	}
+	d.registry = append(d.registry, &row[Session]{now: &s})
+	c.result.Token, c.result.ExpiresAt = c.token.secret, s.ExpiresAt
+	return nil
+}
+
+// pastLock keeps a lock that others have caused in force against them when the person gets in by a
+// known device.
+func pastLock(until, now time.Time, known bool) time.Time {
+	if known && now.Before(until) {
+		return until
+	}
+	return time.Time{}
+}
+
+// next is the order of the steps: what a person has not given yet, and the organizations demand.
+func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
+	joined, enabled := 0, 0
+	var sso []OrgID
+	enforced := false
+	own := 0
+	for i := range d.person.Memberships {
+		m := &d.person.Memberships[i]
+		o := m.organization()
+		if m.Member.Status != StatusActive {
+			continue
+		}
+		joined++
+		if m.Disabled {
+			continue
+		}
+		enabled++
+		if o.ssoOnly(&m.Member) {
+			sso = append(sso, o.ID)
+			continue
+		}
+		own++
+		enforced = enforced || o.Settings.Security.RequireMFA
+	}
+	switch {
+	case joined == 0: // inactive everywhere, or in no organization (R2.13)
+		return "", nil, denied(ReasonCredentials)
+	case enabled == 0:
+		return "", nil, denied(ReasonOrgDisabled) // R7.18
+	case own == 0:
+		return StepSSO, sso, nil // R2.24
+	case u.MFA.Enrolled() && s.MFAAt.IsZero():
+		return StepCode, nil, nil
+	case u.ResetRequired:
+		return StepPassword, nil, nil // R6.6
+	case enforced && !u.MFA.Enrolled():
+		return StepEnrol, nil, nil // R7.8
+	}
+	return StepDone, nil, nil
+}
+
+// organization is the membership's organization, as far as it is known here.
+func (m *Membership) organization() *Organization {
+	return &Organization{ID: m.Member.Org, Name: m.OrgName, Disabled: m.Disabled, OwnerID: m.OwnerID, Settings: m.Settings}
+}
+
+// begin sets the times of a session or ticket: the strictest of what the policy and the person's
+// organizations say (R7.16).
+func (d *draft) begin(u *User, s *Session) {
+	now := d.env.Now
+	s.CreatedAt, s.SeenAt = now, now
+	if !s.CreatedAt.After(u.SessionsValidFrom) { // after an epoch of this very moment
+		s.CreatedAt = u.SessionsValidFrom.Add(time.Microsecond)
+	}
+	idle, life := d.policy.SessionIdle, d.policy.SessionMax
+	tighten := func(v *time.Duration, to time.Duration) {
+		if to > 0 && to < *v {
+			*v = to
+		}
+	}
+	for i := range d.person.Memberships {
+		m := &d.person.Memberships[i]
+		if m.Member.Status != StatusActive || m.Disabled || s.SSO != "" && s.SSO != m.Member.Org {
+			continue
+		}
+		tighten(&idle, m.Settings.Security.SessionIdle)
+		tighten(&life, m.Settings.Security.SessionMax)
+		if s.SSO != "" {
+			tighten(&life, cmp.Or(m.Settings.SSO.SessionMax, 12*time.Hour)) // R2.26
+		}
+	}
+	if s.Step != StepDone {
+		idle, life = ticketLife, ticketLife
+	}
+	s.Idle, s.ExpiresAt = idle, now.Add(life)
+}
+
+// evict makes room in the registry for a session or ticket: what is over goes, and of what would be
+// too many the oldest (S-138).
+func (d *draft) evict(added *Session) {
+	var kin []*row[Session]
+	epoch := d.theUser().SessionsValidFrom
+	for _, r := range d.registry {
+		switch {
+		case r.now == nil || r.now.ID == added.ID:
+		case !r.now.Live(d.env.Now, epoch):
+			r.now = nil
+		case (r.now.Step == StepDone) == (added.Step == StepDone):
+			kin = append(kin, r)
+		}
+	}
+	most := maxTickets
+	if added.Step == StepDone {
+		most = d.policy.MaxSessions
+	}
+	slices.SortFunc(kin, func(a, b *row[Session]) int { return a.now.CreatedAt.Compare(b.now.CreatedAt) })
+	for ; len(kin) >= most; kin = kin[1:] {
+		if s := kin[0].now; s.Step == StepDone {
+			d.record(note{action: ActionEndSession, user: s.User, email: d.theUser().Address.Email, object: string(s.ID), before: "the oldest of too many"})
+		}
+		kin[0].now = nil
+	}
+}

@@ -1,0 +1,155 @@
+package orgusers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// SignIn gives an address and a password. The result says what is needed next; only [StepDone] is a
+// session.
+//
+// An unknown address, a wrong password, an account without one, one that is inactive everywhere or
+// locked: all are ErrDenied with [ReasonCredentials], after the same time (S-142). ErrLimit: too many
+// wrong ones came from this IP. ErrBusy: too many are signing in at this moment.
+func (v Visitor) SignIn(ctx context.Context, email, password string) (SignIn, error) {
+	c := &PasswordSignIn{password: password}
+	if a, err := ParseAddress(email); err == nil {
+		c.key = a.Key
+	}
+	return v.step(ctx, "Visitor.SignIn", c, &c.signer)
+}
+
+// EnterCode takes the [StepCode]: a code of the second factor, or a recovery code in any spelling. A
+// wrong one leaves the ticket as it is and counts against the account, like a wrong password.
+func (v Visitor) EnterCode(ctx context.Context, ticket, code string) (SignIn, error) {
+	c := &EnterCode{ticketed: ticketed{ticket: ticketHash(ticket)}, code: code}
+	return v.step(ctx, "Visitor.EnterCode", c, &c.signer)
+}
+
+// ChooseNewPassword takes the [StepPassword]. One that is refused leaves the ticket as it is (S-105).
+// All other sessions end.
+func (v Visitor) ChooseNewPassword(ctx context.Context, ticket, password string) (SignIn, error) {
+	c := &ChooseNewPassword{ticketed: ticketed{ticket: ticketHash(ticket)}, next: newPassword{text: password}}
+	return v.step(ctx, "Visitor.ChooseNewPassword", c, &c.signer)
+}
+
+// BeginEnrolment begins the [StepEnrol]. The ticket stays as it is, for [Visitor.ConfirmEnrolment].
+func (v Visitor) BeginEnrolment(ctx context.Context, ticket string) (Enrolment, error) {
+	c := &BeginEnrolment{ticketed: ticketed{ticket: ticketHash(ticket)}}
+	if _, err := v.step(ctx, "Visitor.BeginEnrolment", c, &c.signer); err != nil {
+		return Enrolment{}, err
+	}
+	return c.made, nil
+}
+
+// ConfirmEnrolment takes the [StepEnrol] with a code from the new second factor. It returns ten
+// recovery codes, which are shown here once.
+func (v Visitor) ConfirmEnrolment(ctx context.Context, ticket, enrolment, code string) (SignIn, []RecoveryCode, error) {
+	c := &ConfirmEnrolment{ticketed: ticketed{ticket: ticketHash(ticket)}, factor: newFactor{token: enrolment, code: code}}
+	in, err := v.step(ctx, "Visitor.ConfirmEnrolment", c, &c.signer)
+	if err != nil {
+		return SignIn{}, nil, err
+	}
+	return in, c.factor.codes, nil
+}
+
+// step carries out one step of a sign-in. What was given wrong has been counted by then.
+func (v Visitor) step(ctx context.Context, op string, c Command, s *signer) (SignIn, error) {
+	origin, err := v.origin.clean()
+	if err != nil {
+		return SignIn{}, named(op, err)
+	}
+	if err := s.begin(v.s, &origin, v.s.now()); err != nil {
+		return SignIn{}, named(op, err)
+	}
+	if _, err := v.s.do(ctx, op, origin, c); err != nil {
+		return SignIn{}, err
+	}
+	if s.denied != nil {
+		v.s.log.InfoContext(ctx, "sign-in refused", "reason", string(s.denied.Reason), "ip", origin.IP.String())
+		return SignIn{}, named(op, s.denied)
+	}
+	if s.result.Step == StepDone {
+		v.s.log.InfoContext(ctx, "signed in", "user", string(s.result.User), "session", string(s.result.Session), "ip", origin.IP.String())
+	}
+	return s.result, nil
+}
+
+// ticketHash is what a ticket is looked up by; empty for what cannot be one (S-091).
+func ticketHash(secret string) string {
+	if !plausibleToken(secret) {
+		return ""
+	}
+	return hashToken(secret)
+}
+
+// Authenticate checks a session's token and returns the actor behind it, with the origin's IP, Agent,
+// Request and Device: for the host's middleware, on each request, in one statement. ErrDenied with
+// [ReasonSessionEnded]: there is no such session, or no longer, or it is a ticket; on every node, as
+// soon as what ended it has committed (S-141).
+func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) (Actor, error) {
+	const op = "Authenticate"
+	hash := ticketHash(token)
+	if hash == "" {
+		return Actor{}, named(op, denied(ReasonSessionEnded))
+	}
+	v, err := s.store.Session(ctx, hash)
+	if err != nil {
+		if err = stored(err); isNotFound(err) {
+			err = denied(ReasonSessionEnded)
+		}
+		return Actor{}, named(op, err)
+	}
+	now := s.now()
+	if v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) {
+		return Actor{}, named(op, denied(ReasonSessionEnded))
+	}
+	if now.Sub(v.Session.SeenAt) >= min(time.Minute, v.Session.Idle/10) {
+		if err := s.store.Seen(ctx, v.Session.ID, now); err != nil {
+			s.log.WarnContext(ctx, "a session's use could not be recorded", "err", err)
+		}
+	}
+	return Actor{
+		User: v.Session.User, SignedInAt: v.Session.CreatedAt, MFAAt: v.Session.MFAAt, ProvedAt: v.Session.ProvedAt,
+		SSO: v.Session.SSO, Session: string(v.Session.ID),
+		IP: origin.IP, Agent: origin.Agent, Request: origin.Request, Device: origin.Device,
+	}, nil
+}
+
+// ForgotPassword mails a link to set a new password, if there is an account with this address that may
+// use one. It answers the same whether there is (S-104, S-145), and locks nobody out. At most 3 an hour
+// and 10 a day are mailed to one address, and 20 an hour asked for from one IP (C5).
+func (v Visitor) ForgotPassword(ctx context.Context, email string) error {
+	const op = "Visitor.ForgotPassword"
+	origin, err := v.origin.clean()
+	if err != nil {
+		return named(op, err)
+	}
+	if p := addressPrefix(origin.IP); p.IsValid() {
+		if err := v.s.throttle(ctx, "forgot/prefix/"+p.String(), 20, time.Hour); err != nil {
+			return named(op, err)
+		}
+	}
+	a, fe := parseAddressField("email", email)
+	if fe != nil {
+		return named(op, invalid(*fe))
+	}
+	sum := sha256.Sum256([]byte(a.Key))
+	name := "forgot/address/" + hex.EncodeToString(sum[:16])
+	for _, most := range []struct {
+		n      int64
+		window time.Duration
+	}{{3, time.Hour}, {10, day}} {
+		err := v.s.throttle(ctx, name+most.window.String(), most.n, most.window)
+		if isLimit(err) {
+			return nil // as if it had been mailed
+		}
+		if err != nil {
+			return named(op, err)
+		}
+	}
+	_, err = v.s.do(ctx, op, v.origin, ForgotPassword{a.Key})
+	return err
+}

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,19 +59,14 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	visitor := svc.Visitor(orgusers.Actor{IP: netip.MustParseAddr("198.51.100.7"), Agent: "quickstart"})
+	visitor := door(svc)
 	if err := deliver(ctx, svc); err != nil {
 		return err
 	}
 	if err := visitor.ResetPassword(ctx, mails.token("olivia.owner@acme.example"), password); err != nil {
 		return err
 	}
-	record, err := support.Organization(ctx, org)
-	if err != nil {
-		return err
-	}
-	olivia := record.OwnerID
-	admin := svc.Admin(signIn(ctx, svc, olivia), org)
+	admin := svc.Admin(signIn(ctx, svc, "olivia.owner@acme.example"), org)
 	website, err := admin.CreateStack(ctx, "Website")
 	if err != nil {
 		return err
@@ -143,16 +137,16 @@ func run(ctx context.Context) error {
 	show("Sven is deactivated", admin.Do(ctx, orgusers.Deactivate{}, who("sven.larsson@acme.example").ID))
 	show("Olivia removes herself", admin.Do(ctx, orgusers.Remove{}, who("olivia.owner@acme.example").ID))
 	conor := who("conor.obrien@acme.example")
-	conorActor := signIn(ctx, svc, conor.User)
+	conorActor := signIn(ctx, svc, conor.Address.Email)
 	show("Conor is removed", admin.Do(ctx, orgusers.Remove{}, conor.ID))
 	_, err = svc.Access(ctx, conorActor, org)
 	show("Conor's open session asks for access", err)
 
 	heading("Jane selects ten people: force a password reset")
-	byJane := svc.Admin(signIn(ctx, svc, jane.User), org)
+	byJane := svc.Admin(signIn(ctx, svc, jane.Address.Email), org)
 	var ten []orgusers.MemberID
 	for _, email := range []string{
-		"olivia.owner@acme.example", "jane.doe@acme.example", "sven.larsson@acme.example", "mia.thomas@acme.example",
+		"olivia.owner@acme.example", "sophia.wilson@acme.example", "sven.larsson@acme.example", "mia.thomas@acme.example",
 		"john.smith@acme.example", "ana.lopez@acme.example", "emma.davis@acme.example", "liam.jones@acme.example",
 		"luca.verdi@acme.example", "yuki.tanaka@acme.example",
 	} {
@@ -179,7 +173,7 @@ func run(ctx context.Context) error {
 	show("Jane accepts by the link in her mail", visitor.AcceptOwnership(ctx, mails.token("jane.doe@acme.example")))
 	_, err = admin.Members(ctx, orgusers.List{})
 	show("Olivia, now a Member, opens the users page", err)
-	admin = svc.Admin(signIn(ctx, svc, jane.User), org)
+	admin = svc.Admin(signIn(ctx, svc, jane.Address.Email), org)
 
 	heading("What Jane sees: last login, newest first")
 	page, err := admin.Members(ctx, orgusers.List{Sort: orgusers.SortLastLogin, Descending: true, Limit: 5})
@@ -199,6 +193,9 @@ func run(ctx context.Context) error {
 	}
 	fmt.Printf("  … %d members, %d pending, %d administrators\n", page.Tally.Members, page.Tally.Pending, page.Tally.Admins)
 
+	if err := peoplesSide(ctx, svc, admin, mails, who); err != nil {
+		return err
+	}
 	return finish(ctx, admin)
 }
 
@@ -268,15 +265,6 @@ func wire(ctx context.Context) (*orgusers.Service, mailFolder, error) {
 		Links: orgusers.Links{Base: "https://cms.acme.example/users"},
 	})
 	return svc, mails, err
-}
-
-// signIn stands for the host's own sign-in.
-func signIn(ctx context.Context, svc *orgusers.Service, user orgusers.UserID) orgusers.Actor {
-	time.Sleep(time.Millisecond)
-	if err := svc.SignedIn(ctx, user); err != nil {
-		log.Fatal(err)
-	}
-	return orgusers.Actor{User: user, SignedInAt: time.Now(), IP: netip.MustParseAddr("203.0.113.5"), Agent: "quickstart"}
 }
 
 // deliver carries out the outbox; a server would leave that to svc.Run.

@@ -7,20 +7,16 @@ BENCH    ?= .
 SIZES    ?= 1000,10000,100000
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint servers soak bench fuzz
+.PHONY: help test lint soak bench fuzz
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-test: ## all that must hold before a change lands (needs Go, gcc and make)
+test: ## all that must hold before a change lands, on every database; installs what is missing (needs Go, gcc and make)
 	@scripts/test.sh
 
 lint: ## golangci-lint, staticcheck and govulncheck
 	@scripts/lint.sh
-
-servers: ## the suites on PostgreSQL and MariaDB too, on servers they start; installs what is missing
-	@scripts/setup.sh
-	@ORGUSERS_SERVERS=1 GOWORK=off go test -C internal/itest -timeout 30m ./...
 
 soak: ## tests again and again: CHECKS runs per property, COUNT rounds of the rest
 	@CHECKS=$(CHECKS) COUNT=$(COUNT) scripts/soak.sh

@@ -3,7 +3,8 @@
 # times over, under the race detector. ORGUSERS_SOAK=1 tells a test that time is no matter.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export CGO_ENABLED=1 ORGUSERS_SOAK=1 ORGUSERS_SERVERS=1
+scripts/setup.sh
+export CGO_ENABLED=1 ORGUSERS_SOAK=1
 
 # Only test binaries that link rapid know its flag. The packages come before it: go test takes what
 # follows a flag it does not know for arguments of the test, and would test the wrong package.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All that must hold before a change lands. Needs Go, a C compiler (for the race detector) and the
-# module proxy or a filled module cache. Every
-# step runs even after one failed, so that one run shows everything there is to mend. TIMEOUT is per
-# test package.
+# module proxy or a filled module cache; it installs the database servers on Debian. Every step runs even
+# after one failed, so that one run shows everything there is to mend. TIMEOUT is per test package.
+# ORGUSERS_WITHOUT_SERVERS=1 is for a quick look: SQLite only, which the log says and CI does not take.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -40,6 +40,20 @@ quickstart() {
   return "$code"
 }
 
+# Go shows nothing of a test that is skipped, so what is not tested is said here, and once more at the end.
+servers() {
+  [[ ${ORGUSERS_WITHOUT_SERVERS:-} == 1 ]] || { scripts/setup.sh; return; }
+  untested
+  [[ -z ${CI:-} ]]
+}
+
+untested() {
+  local none=PostgreSQL,MariaDB,Galera
+  [[ ${ORGUSERS_WITHOUT_SERVERS:-} == 1 ]] || none=$(scripts/setup.sh missing | paste -sd,)
+  [[ -z $none ]] || printf '*** NOT TESTED ON %s\n' "$none"
+}
+
+step 'database servers' servers
 step 'gofmt' formatted
 step 'go mod tidy' scripts/each.sh go mod tidy -diff
 step 'go mod verify' scripts/each.sh go mod verify
@@ -53,9 +67,11 @@ if [[ -f examples/quickstart/main.go ]]; then
   step 'quickstart' quickstart
 fi
 
+printf '\n'
+untested
 if ((${#failed[@]})); then
-  printf '\nFAILED after %d s:\n' "$SECONDS"
+  printf 'FAILED after %d s:\n' "$SECONDS"
   printf '  %s\n' "${failed[@]}"
   exit 1
 fi
-printf '\nall passed, %d s\n' "$SECONDS"
+printf 'all passed, %d s\n' "$SECONDS"

@@ -30,15 +30,3 @@ func TestModel(t *testing.T) {
 		},
 	})
 }
-
-// onEachKind runs a test that makes databases of its own, on every kind at hand.
-func onEachKind(t *testing.T, test func(t *testing.T, make func(testing.TB) database)) {
-	t.Helper()
-	for _, kind := range kinds() {
-		t.Run(kind.name, func(t *testing.T) {
-			t.Parallel()
-			kind.make(t) // skips the whole group at once where there is no server
-			test(t, kind.make)
-		})
-	}
-}

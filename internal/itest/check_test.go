@@ -390,12 +390,9 @@ func TestCheckMySQL(t *testing.T) {
 
 // On a cluster a node may be behind, unless it is told to wait.
 func TestCheckGalera(t *testing.T) {
-	if !onServers {
-		t.Skip("on servers: make servers")
-	}
 	t.Parallel()
 	nodes := dbserver.Galera(t)
-	d := database{"mysql", nodes[0].DSN, sqlstore.MySQL()}
+	d := database{driver: "mysql", dsn: nodes[0].DSN, dialect: sqlstore.MySQL()}
 	list := findings(t, d.store(t, d.open(t, 4)))
 	require.Equal(t, []sqlstore.Code{sqlstore.CodeSyncWait}, codes(list))
 	config, err := mysql.ParseDSN(d.dsn)

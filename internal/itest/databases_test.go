@@ -2,6 +2,7 @@ package itest
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"           // registers the driver "postgres"
+	_ "github.com/mattn/go-sqlite3" // registers the driver "sqlite3"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
@@ -21,32 +24,32 @@ type database struct {
 	driver  string
 	dsn     string
 	dialect sqlstore.Dialect
+	others  []string // data source names of every second connection and so on
 }
 
 func TestMain(m *testing.M) { os.Exit(dbserver.Main(m)) }
 
-// onServers: the suites run on PostgreSQL and MariaDB too (make servers). The gate runs SQLite, until
-// every case holds there under any load.
-var onServers = os.Getenv("ORGUSERS_SERVERS") == "1"
-
-// kind is a kind of database.
+// kind is a kind of database: an engine, by the driver that most hosts use.
 type kind struct {
 	name string
 	make func(testing.TB) database
 }
 
-// kinds are those that the suites run on.
+// kinds are those that every test runs on. What else a host may choose is in setups.
 func kinds() []kind {
-	if !onServers {
-		return []kind{{"SQLite", sqliteDatabase}}
-	}
 	return []kind{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MariaDB", mysqlDatabase}}
 }
 
-// onEach runs a test on every kind of database at hand. A kind that is not is reported as skipped.
+// drivers are kinds and the other drivers for them.
+func drivers() []kind {
+	return append(kinds(), kind{"mattn", mattnDatabase}, kind{"lib-pq", pqDatabase})
+}
+
+// onEach runs a test on every kind of database, by every driver. One that is not installed is skipped, loudly, or where CI
+// is set a failure.
 func onEach(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
-	for _, kind := range kinds() {
+	for _, kind := range drivers() {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, kind.make(t))
@@ -56,33 +59,71 @@ func onEach(t *testing.T, test func(t *testing.T, d database)) {
 
 const sqliteOptions = "_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=synchronous(normal)&_txlock=immediate"
 
+// onEachKind runs a test that makes databases of its own, on every kind.
+func onEachKind(t *testing.T, test func(t *testing.T, make func(testing.TB) database)) {
+	t.Helper()
+	for _, kind := range kinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			kind.make(t) // skips the whole group at once where there is no server
+			test(t, kind.make)
+		})
+	}
+}
+
 func sqliteDatabase(t testing.TB) database { return sqliteWith(t, sqliteOptions) }
 
 func sqliteWith(t testing.TB, options string) database {
-	return database{"sqlite", "file:" + filepath.Join(t.TempDir(), "test.db") + "?" + options, sqlstore.SQLite()}
+	return database{driver: "sqlite", dsn: "file:" + filepath.Join(t.TempDir(), "test.db") + "?" + options, dialect: sqlstore.SQLite()}
+}
+
+const mattnOptions = "_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1&_synchronous=NORMAL&_txlock=immediate"
+
+func mattnDatabase(t testing.TB) database {
+	d := sqliteWith(t, mattnOptions)
+	d.driver = "sqlite3"
+	return d
 }
 
 func postgresDatabase(t testing.TB) database {
-	if !onServers {
-		t.Skip("on servers: make servers")
-	}
-	return database{"pgx", dbserver.PostgreSQL(t).DSN, sqlstore.PostgreSQL()}
+	return database{driver: "pgx", dsn: dbserver.PostgreSQL(t).DSN, dialect: sqlstore.PostgreSQL()}
+}
+
+func pqDatabase(t testing.TB) database {
+	d := postgresDatabase(t)
+	d.driver = "postgres"
+	return d
 }
 
 func mysqlDatabase(t testing.TB) database {
-	if !onServers {
-		t.Skip("on servers: make servers")
-	}
-	return database{"mysql", dbserver.MariaDB(t).DSN, sqlstore.MySQL()}
+	return database{driver: "mysql", dsn: dbserver.MariaDB(t).DSN, dialect: sqlstore.MySQL()}
 }
 
-// open returns the database open, with room for n connections.
+// is reports whether the database is of a family.
+func (d database) is(dialect string) bool { return d.dialect.String() == dialect }
+
+// open returns the database open, with room for n connections, until the test ends.
 func (d database) open(t testing.TB, n int) *sql.DB {
+	db := d.connect(t, n)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func (d database) connect(t testing.TB, n int) *sql.DB {
 	db, err := sql.Open(d.driver, d.dsn)
 	require.NoError(t, err)
+	if len(d.others) > 0 {
+		turns := &inTurn{driver: db.Driver()}
+		require.NoError(t, db.Close())
+		for _, dsn := range append(d.others, d.dsn) {
+			c, err := turns.driver.(driver.DriverContext).OpenConnector(dsn)
+			require.NoError(t, err)
+			turns.connectors = append(turns.connectors, c)
+		}
+		db = sql.OpenDB(turns)
+	}
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
 }
 

@@ -21,7 +21,7 @@ func TestConstraintsThatAreNoConflicts(t *testing.T) {
 		s := d.store(t, db)
 		o := prepared(t, s)
 		rule := `ALTER TABLE orgusers_outbox ADD CONSTRAINT no_e1 CHECK (id <> 'e1')`
-		if d.driver == "sqlite" {
+		if d.is("sqlite") {
 			rule = `CREATE TRIGGER no_e1 BEFORE INSERT ON orgusers_outbox WHEN NEW.id = 'e1' BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed'); END`
 		}
 		_, err := db.Exec(rule)
@@ -82,19 +82,22 @@ func TestLockTimeout(t *testing.T) {
 func TestS186_StaleSnapshot(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
-		if d.driver == "sqlite" {
-			d = sqliteWith(t, "_pragma=journal_mode(wal)&_pragma=busy_timeout(100)") // begins deferred: error 517
+		switch d.driver { // begins deferred: error 517
+		case "sqlite":
+			d = sqliteWith(t, "_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
+		case "sqlite3":
+			d.dsn = strings.Replace(d.dsn, "immediate", "deferred", 1)
 		}
 		db := d.open(t, 4)
 		s := d.store(t, db)
 		prepared(t, s)
 		levels := []sql.IsolationLevel{sql.LevelDefault}
-		if d.driver != "sqlite" {
+		if !d.is("sqlite") {
 			levels = []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable}
 		}
 		for _, level := range levels {
 			// SERIALIZABLE on MySQL locks what it reads, so that the other one is who waits.
-			if d.driver == "mysql" && level == sql.LevelSerializable {
+			if d.is("mysql") && level == sql.LevelSerializable {
 				continue
 			}
 			tx, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: level})

@@ -106,7 +106,7 @@ func TestS189_MigrateResumed(t *testing.T) {
 	onEachKind(t, func(t *testing.T, make func(testing.TB) database) {
 		want := migrated(t, make(t), 0, faultdriver.FailBefore)
 		step := 1
-		if make(t).driver != "sqlite" {
+		if !make(t).is("sqlite") {
 			step = 11 // making a database takes long there
 		}
 		for n := 1; n < strings.Count(want, "\n"); n += step {
@@ -141,8 +141,8 @@ func migrated(t testing.TB, d database, n int, mode faultdriver.Mode) (schema st
 func schemaOf(t testing.TB, db *sql.DB, d database) (schema string) {
 	t.Helper()
 	query := `SELECT COALESCE(sql, '') FROM sqlite_master ORDER BY name`
-	switch d.driver {
-	case "pgx":
+	switch d.dialect.String() {
+	case "postgresql":
 		query = `SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname`
 	case "mysql":
 		query = `SELECT CONCAT(table_name, ' ', index_name, ' ', column_name) FROM information_schema.statistics
@@ -198,18 +198,26 @@ func TestPrefix(t *testing.T) {
 	})
 }
 
-// A connection that would cut long texts silently is refused at the first call.
+// A connection that would cut long texts silently, or show what others have not committed, is refused
+// at the first call.
 func TestUnsafeSettings(t *testing.T) {
 	t.Parallel()
-	d := mysqlDatabase(t)
-	d.store(t, d.open(t, 2))
-	for _, setting := range []string{"?sql_mode=''", "?charset=latin1"} {
-		loose, empty := d, mysqlDatabase(t)
-		loose.dsn += setting
+	refused := func(d, empty database, setting string) {
+		d.dsn += setting
 		empty.dsn += setting
-		_, err := newStore(t, loose.open(t, 2), loose).View(t.Context(), orgusers.ViewQuery{Org: "o"})
+		_, err := newStore(t, d.open(t, 2), d).View(t.Context(), orgusers.ViewQuery{Org: "o"})
 		require.ErrorIs(t, err, sqlstore.ErrSettings, setting)
 		require.ErrorIs(t, newStore(t, empty.open(t, 2), empty).Migrate(t.Context()), sqlstore.ErrSettings)
+	}
+	lite := sqliteDatabase(t)
+	lite.store(t, lite.open(t, 2))
+	refused(lite, sqliteDatabase(t), "&_pragma=read_uncommitted(1)")
+	refused(lite, sqliteDatabase(t), "&cache=shared&_pragma=read_uncommitted(1)")
+
+	d := mysqlDatabase(t)
+	d.store(t, d.open(t, 2))
+	for _, setting := range []string{"?sql_mode=''", "?charset=latin1", "?tx_isolation='READ-UNCOMMITTED'"} {
+		refused(d, mysqlDatabase(t), setting)
 	}
 	one := mysqlDatabase(t)
 	require.Error(t, newStore(t, one.open(t, 1), one).Migrate(t.Context()), "it would wait for itself")

@@ -27,7 +27,8 @@ type Dialect struct {
 	greatest string
 	// search is what a roster is searched in: address key, a space, name key.
 	search string
-	// safe is 1 if the settings lose no data; safety says what they must be.
+	// safe is 1 if the settings lose no data and show none that may still be undone: a decision on
+	// another's uncommitted rows would pass its guard. safety says what they must be.
 	safe, safety string
 
 	// types fill the placeholders of the migrations, in pairs; kinds are what columns and indexes say
@@ -54,8 +55,9 @@ func SQLite() Dialect {
 		upsert:   ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest: `MAX`,
 		search:   `m.address_key || ' ' || m.name_key`,
-		safe:     `(SELECT CASE WHEN encoding = 'UTF-8' THEN 1 ELSE 0 END FROM pragma_encoding)`,
-		safety:   "the encoding must be UTF-8",
+		safe: `(SELECT CASE WHEN encoding = 'UTF-8' THEN 1 ELSE 0 END FROM pragma_encoding)` +
+			` * (SELECT 1 - read_uncommitted FROM pragma_read_uncommitted)`,
+		safety: "the encoding must be UTF-8, and read_uncommitted off",
 		types: []string{
 			"{id}", "TEXT", "{key}", "TEXT", "{text}", "TEXT", "{int}", "INTEGER", "{bool}", "INTEGER",
 			"{table}", "STRICT", "{if_missing}", "IF NOT EXISTS",
@@ -99,8 +101,10 @@ func MySQL() Dialect {
 		greatest: `GREATEST`,
 		search:   `CONCAT(m.address_key, ' ', m.name_key)`,
 		safe: `CASE WHEN (@@SESSION.sql_mode LIKE '%STRICT_TRANS_TABLES%' OR @@SESSION.sql_mode LIKE '%STRICT_ALL_TABLES%')` +
-			` AND @@SESSION.character_set_client = 'utf8mb4' THEN 1 ELSE 0 END`,
-		safety: "sql_mode must be strict and the connection utf8mb4",
+			` AND @@SESSION.character_set_client = 'utf8mb4'` +
+			// MariaDB before 11.1 knows the first name only, MySQL 8 the second; each skips the other's comment.
+			` AND @@SESSION./*M!100000 tx_isolation*//*!80000 transaction_isolation*/ <> 'READ-UNCOMMITTED' THEN 1 ELSE 0 END`,
+		safety: "sql_mode must be strict, the connection utf8mb4, and the isolation level not READ UNCOMMITTED",
 		types: []string{
 			"{id}", "VARBINARY(64)", "{key}", "VARBINARY(1024)", "{text}", "MEDIUMTEXT", "{int}", "BIGINT", "{bool}", "SMALLINT",
 			"{table}", "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC", "{if_missing}", "",

@@ -36,7 +36,9 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 	if s.tx != nil {
 		return f(&session{Store: s, tx: s.tx})
 	}
-	conn, tx, err := s.begin(ctx)
+	life, end := newLife(ctx)
+	defer end()
+	conn, tx, err := s.begin(ctx, life)
 	if err != nil {
 		return s.failed(ctx, err)
 	}
@@ -46,16 +48,10 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 	if err := f(w); err != nil {
 		return errors.Join(err, rollback(ctx, conn, tx))
 	}
-	// The context is looked at once more, so that an error of the COMMIT that comes with an ended
-	// context means that the outcome is unknown.
-	if err := ctx.Err(); err != nil {
-		return errors.Join(err, rollback(ctx, conn, tx))
+	if !life.outlive(ctx) {
+		return errors.Join(ctx.Err(), rollback(ctx, conn, tx))
 	}
-	switch err := tx.Commit(); {
-	case err == nil:
-	case errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil: // rolled back meanwhile
-		return ctx.Err()
-	default:
+	if err := tx.Commit(); err != nil {
 		return s.commitFailed(err)
 	}
 	conn.Close() // before preparing, which needs a connection and may be allowed only this one
@@ -65,14 +61,49 @@ func (s *Store) write(ctx context.Context, f func(*session) error) error {
 	return nil
 }
 
+// commitGrace is how long a COMMIT may go on after its caller has given up.
+const commitGrace = 5 * time.Second
+
+// life is the context of one transaction. It ends with the caller's until the COMMIT, and from then
+// on no more (S-226): a COMMIT that is cancelled under way may still land, and moments after its
+// error, so whoever was told would look too early and decide on a state that is about to change. Its
+// answer comes as soon as the disk has it; a caller who does not wait for it may be kept for
+// commitGrace, and is told then that the outcome is unknown.
+type life struct {
+	context.Context
+	end  context.CancelFunc
+	stop func() bool // follow the caller no more; false: the caller's context has ended
+}
+
+func newLife(ctx context.Context) (*life, func()) {
+	l := &life{}
+	l.Context, l.end = context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = context.AfterFunc(ctx, l.end)
+	return l, func() {
+		l.stop()
+		l.end()
+	}
+}
+
+// outlive parts the transaction from its caller, in time for its COMMIT. If it is false, the caller's
+// context has ended already.
+func (l *life) outlive(ctx context.Context) bool {
+	if !l.stop() {
+		return false
+	}
+	l.stop = context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, l.end) })
+	return true
+}
+
 // begin takes a connection and begins a transaction on it. The connection is held beside it for
-// [rollback].
-func (s *Store) begin(ctx context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+// [rollback]. The isolation level is the database's or the host's, whose choice need not be undone
+// here: no guard depends on it, and to name one would cost a statement more on MySQL.
+func (s *Store) begin(ctx context.Context, l *life) (conn *sql.Conn, tx *sql.Tx, err error) {
 	tx, err = patient(ctx, func() (*sql.Tx, error) {
 		if conn, err = s.db.Conn(ctx); err != nil {
 			return nil, err
 		}
-		tx, err := conn.BeginTx(ctx, nil)
+		tx, err := conn.BeginTx(l, nil)
 		if err != nil {
 			_ = conn.Close()
 		}

@@ -10,11 +10,12 @@
 //
 // What the host must bring: on SQLite a busy_timeout, WAL, and transactions that begin IMMEDIATE if the
 // host uses [Store.WithTx], all in the data source name; on PostgreSQL the encoding UTF8; on MySQL and
-// MariaDB strict mode and a connection in utf8mb4 (the driver's default). The last two are checked at
-// the first call; [Store.Check] finds these and all else that matters.
+// MariaDB strict mode and a connection in utf8mb4 (the driver's default); no READ UNCOMMITTED there nor
+// on SQLite. This and the encodings are checked at the first call; [Store.Check] finds these and all
+// else that matters.
 //
 // What is promised never to break: a decision is written whole or not at all, whatever fails; no
-// isolation level is relied on, because every change begins with a guarded write; conflicts are
+// isolation level is relied on above READ COMMITTED, because every change begins with a guarded write; conflicts are
 // told by the database's error code, never by its text; a table that exists is only ever changed by
 // [Store.Migrate], which the host calls.
 //

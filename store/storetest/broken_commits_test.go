@@ -225,5 +225,21 @@ func brokenGuards() []broken {
 				return nil
 			}
 		})},
+		{"writes a moment after it has told the context's error", []string{"Context/S226*"}, with(func(s *spy) {
+			var late *orgusers.Changes
+			views := 0
+			s.commit = func(ctx context.Context, c *orgusers.Changes) error {
+				if ctx.Err() != nil {
+					late, views = c, 0
+				}
+				return ctx.Err()
+			}
+			s.viewQuery = func(*orgusers.ViewQuery) {
+				if views++; late != nil && views == 2 { // the first look was too early
+					_ = s.Store.Commit(context.Background(), *late)
+					late = nil
+				}
+			}
+		})},
 	}
 }

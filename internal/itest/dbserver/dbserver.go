@@ -19,7 +19,8 @@
 // folders are removed a moment later (Linux). [Main] does both before the process ends.
 //
 // An engine that is not installed skips the test, loudly, or fails it where CI is set or
-// ORGUSERS_REQUIRE_DATABASES is 1. An engine that is installed and does not start always fails it.
+// ORGUSERS_REQUIRE_DATABASES is 1. So does ORGUSERS_WITHOUT_SERVERS=1, for a quick look that starts none.
+// An engine that is installed and does not start always fails the test.
 //
 // The servers are set up as a host's might be, not as would be handy: text is compared by a language's
 // rules and not byte by byte, the server's zone is 05:45 ahead of UTC, and the account of the test owns
@@ -89,6 +90,10 @@ func database(tb testing.TB, engine string, start func() (*server, error)) []DB 
 	tb.Helper()
 	if !mainRuns.Load() {
 		tb.Fatal("a package that uses dbserver needs: func TestMain(m *testing.M) { os.Exit(dbserver.Main(m)) }")
+	}
+	if os.Getenv("ORGUSERS_WITHOUT_SERVERS") == "1" {
+		unavailable(tb, engine, errUnwanted)
+		return nil
 	}
 	s, err := start()
 	if err != nil {

@@ -43,6 +43,8 @@ func TestAnAbsentEngine(t *testing.T) {
 		{"is skipped, loudly", "", "", absent, "", "*** NOT TESTED ON Oracle: mariadbd: not installed"},
 		{"fails under CI", "true", "", absent, "Oracle must be tested here, but: mariadbd: not installed", ""},
 		{"fails where demanded", "", "1", absent, "Oracle must be tested here, but: mariadbd: not installed", ""},
+		{"that is not wanted is skipped, loudly", "", "", errUnwanted, "", "*** NOT TESTED ON Oracle: ORGUSERS_WITHOUT_SERVERS is 1"},
+		{"that is not wanted fails under CI", "true", "", errUnwanted, "Oracle must be tested here, but: ORGUSERS_WITHOUT_SERVERS is 1", ""},
 		{"that is there and broken always fails", "", "", broken, "Oracle does not start: exit status 1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

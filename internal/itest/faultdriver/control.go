@@ -29,12 +29,13 @@ const (
 	LostAfter                    // run (a COMMIT commits), then the connection is lost
 	BadConn                      // not run; driver.ErrBadConn, the driver's word that nothing happened
 	CancelBefore                 // the context set by CancelWith ends, then the call is run
+	CancelDuring                 // the context ends while the call is run, or a moment before or after
 	CancelAfter                  // run, then the context ends
 )
 
 // Modes are all of them, for sweeps.
 func Modes() []Mode {
-	return []Mode{FailBefore, FailAfter, LostBefore, LostAfter, BadConn, CancelBefore, CancelAfter}
+	return []Mode{FailBefore, FailAfter, LostBefore, LostAfter, BadConn, CancelBefore, CancelDuring, CancelAfter}
 }
 
 func (m Mode) String() string {
@@ -51,6 +52,8 @@ func (m Mode) String() string {
 		return "bad connection"
 	case CancelBefore:
 		return "cancel before"
+	case CancelDuring:
+		return "cancel during"
 	case CancelAfter:
 		return "cancel after"
 	}
@@ -120,7 +123,10 @@ func (c *Control) plan(n int, mode Mode, err error, onward bool) {
 	c.calls, c.at, c.mode, c.err, c.onward, c.fired = nil, n, mode, err, onward, false
 }
 
-// CancelWith names what CancelBefore and CancelAfter call.
+// Cancels reports whether it is the caller's context that ends, and nothing fails by itself.
+func (m Mode) Cancels() bool { return m == CancelBefore || m == CancelDuring || m == CancelAfter }
+
+// CancelWith names what the modes that cancel call.
 func (c *Control) CancelWith(cancel context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -99,6 +99,8 @@ func run[T any](c *conn, call string, do func() (T, error)) (T, error) {
 		return none, driver.ErrBadConn
 	case CancelBefore:
 		cancel()
+	case CancelDuring:
+		go cancel()
 	}
 	v, err := do()
 	if errors.Is(err, driver.ErrSkip) {

@@ -77,6 +77,7 @@ func TestModes(t *testing.T) {
 		faultdriver.LostAfter:    {faultdriver.ErrLost, true},
 		faultdriver.BadConn:      {nil, false}, // BEGIN is tried on another connection; else driver.ErrBadConn
 		faultdriver.CancelBefore: {context.Canceled, true},
+		faultdriver.CancelDuring: {context.Canceled, true},
 		faultdriver.CancelAfter:  {context.Canceled, true},
 	} {
 		for n := 1; n <= 3; n++ {
@@ -93,6 +94,7 @@ func TestModes(t *testing.T) {
 				require.NoError(t, err)
 			case mode == faultdriver.BadConn:
 				require.Error(t, err)
+			case mode == faultdriver.CancelDuring && err == nil: // too late
 			case n == 3 && errors.Is(want.err, context.Canceled): // COMMIT does not look at the context here
 				require.NoError(t, err, "%s at %d", mode, n)
 			default:

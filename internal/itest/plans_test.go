@@ -3,6 +3,7 @@ package itest
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,81 +142,97 @@ func TestP4_PlansOfFilteredPages(t *testing.T) {
 	}
 }
 
+// operations are calls that between them run every statement of the store, on what prepared has made.
+func operations(t testing.TB, s orgusers.Store) []func() error {
+	ctx := t.Context()
+	reads := func(q orgusers.ViewQuery) func() error {
+		return func() error { _, err := s.View(ctx, q); return err }
+	}
+	ops := []func() error{
+		func() error { return s.Commit(ctx, everything(organization(t, s, "o"))) },
+		reads(orgusers.ViewQuery{
+			Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001", "o-m0003"}, Joined: []orgusers.UserID{"o-u3"},
+			Keys: []orgusers.AddressKey{"u0004@o.example"}, Owner: true, Inviters: true, Grants: true, Owned: true,
+			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
+		}),
+		reads(orgusers.ViewQuery{Org: "o", AllStack: true}),
+		reads(orgusers.ViewQuery{Request: "r"}),
+		reads(orgusers.ViewQuery{Person: orgusers.PersonQuery{User: "o-u1"}, Counters: []string{"k"}}),
+		reads(orgusers.ViewQuery{Person: orgusers.PersonQuery{Key: "u0001@o.example"}}),
+		reads(orgusers.ViewQuery{Person: orgusers.PersonQuery{Token: "token of n1"}, Counters: []string{"k", "l"}}),
+		func() error { _, err := s.Session(ctx, "token of n1"); return err },
+		func() error { return s.Seen(ctx, "n1", at(9)) },
+		func() error { _, err := s.Access(ctx, "o-u1", "o"); return err },
+		func() error { return s.Touch(ctx, "o-u1", at(5)) },
+		func() error {
+			_, err := s.Bump(ctx, []orgusers.Counter{{Key: "k", Add: 1, ExpiresAt: at(9)}})
+			return err
+		},
+		func() error { _, err := s.Effects(ctx, orgusers.EffectQuery{Limit: 3}); return err },
+		func() error {
+			o := organization(t, s, "o")
+			return s.Commit(ctx, orgusers.Changes{
+				Org: &o,
+				Users: []orgusers.UserUpdate{
+					{ID: "o-u3", Version: 1, Patch: orgusers.UserPatch{Verified: orgusers.Some(true)}}, {ID: "o-u1", Version: 2},
+				},
+				DeleteUsers: []orgusers.UserUpdate{{ID: "o-u4", Version: 1}}, DeleteMembers: []orgusers.MemberID{"o-m0004"},
+				Profiles: []orgusers.Profile{{User: "o-u3", LastLogin: at(3)}}, Members: []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Sends: orgusers.Some(1)}}},
+				Stacks: []orgusers.Stack{{ID: "s1", Org: "o", Name: "x"}}, DeleteStacks: []orgusers.StackID{"s3"},
+				Roles: []orgusers.StackRole{{ID: "r1", Org: "o", Name: "x"}}, DeleteRoles: []orgusers.RoleID{"r3"},
+				Revoked: []orgusers.Revoke{
+					{Member: "o-m0003", Stack: "s1"}, {Member: "o-m0005", Stack: "t"}, {Stack: "s1"}, {Role: "r", On: []orgusers.StackID{"s1", "t"}},
+				},
+				DeleteSessions: []orgusers.SessionID{"n1", "n3"}, DeleteIPRules: []orgusers.IPRuleID{"i2", "i3"},
+				Effects: []orgusers.Effect{{ID: "e2", DueAt: at(1)}, {ID: "e3", DueAt: at(1)}},
+			})
+		},
+		func() error {
+			claimed, err := s.Claim(ctx, orgusers.ClaimQuery{Now: at(2), Until: at(1000), Lease: "l", Limit: 3})
+			require.Len(t, claimed, 3)
+			return err
+		},
+		func() error {
+			return s.Settle(ctx, []orgusers.Settlement{
+				{ID: "e1", Lease: "l", Done: true}, {ID: "e2", Lease: "l", DueAt: at(2)}, {ID: "e3", Lease: "l", Dead: true, LastError: "x"},
+			})
+		},
+		func() error {
+			n, err := s.Requeue(ctx, []orgusers.EffectID{"e3", "e2"}, at(3))
+			require.Equal(t, 1, n)
+			return err
+		},
+		func() error { return s.Prune(ctx, at(9_000), at(1)) },
+	}
+	rule := filledIPRule("i3", "n3", "o-u1")
+	for _, q := range []orgusers.IPRuleQuery{{User: "o-u1", Limit: 3}, {Org: "o", IP: rule.IP, Resource: rule.Resource, After: "a", Limit: 3}} {
+		ops = slices.Insert(ops, 1, func() error {
+			rules, err := s.IPRules(ctx, q)
+			require.NotEmpty(t, rules)
+			return err
+		})
+	}
+	for _, descending := range []bool{false, true} {
+		ops = append(ops, func() error {
+			_, err := s.Audit(ctx, orgusers.AuditQuery{Org: "o", Descending: descending, After: &orgusers.AuditKey{Seq: 1, ID: "x"}, Action: "a", Limit: 3})
+			return err
+		})
+	}
+	for _, q := range []orgusers.OrgQuery{{After: "a", Limit: 3}, {User: "o-u1", Limit: 3}} {
+		ops = append(ops, func() error { _, err := s.Organizations(ctx, q); return err })
+	}
+	return ops
+}
+
 // No statement of any operation reads a whole table.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	s, control, db := counted(t, sqliteDatabase(t))
-	o := prepared(t, s)
-	ctx := t.Context()
-	require.NoError(t, s.Commit(ctx, everything(o)))
+	prepared(t, s)
 	control.Reset()
-
-	for _, q := range []orgusers.ViewQuery{
-		{
-			Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001", "o-m0002"}, Joined: []orgusers.UserID{"o-u3"},
-			Keys: []orgusers.AddressKey{"u0004@o.example"}, Owner: true, Inviters: true, Grants: true, Owned: true,
-			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
-		},
-		{Org: "o", AllStack: true},
-		{Request: "r"},
-		{Person: orgusers.PersonQuery{User: "o-u1"}, Counters: []string{"k"}},
-		{Person: orgusers.PersonQuery{Key: "u0001@o.example"}},
-		{Person: orgusers.PersonQuery{Token: "token of n1"}, Counters: []string{"k", "l"}},
-	} {
-		view(t, s, q)
+	for _, operation := range operations(t, s) {
+		require.NoError(t, operation())
 	}
-	_, err := s.Session(ctx, "token of n1")
-	require.NoError(t, err)
-	require.NoError(t, s.Seen(ctx, "n1", at(9)))
-	rule := filledIPRule("i3", "n3", "o-u1")
-	for _, q := range []orgusers.IPRuleQuery{{User: "o-u1", Limit: 3}, {Org: "o", IP: rule.IP, Resource: rule.Resource, After: "a", Limit: 3}} {
-		rules, err := s.IPRules(ctx, q)
-		require.NoError(t, err)
-		require.NotEmpty(t, rules)
-	}
-	_, err = s.Access(ctx, "o-u1", "o")
-	require.NoError(t, err)
-	for _, descending := range []bool{false, true} {
-		_, err = s.Audit(ctx, orgusers.AuditQuery{Org: "o", Descending: descending, After: &orgusers.AuditKey{Seq: 1, ID: "x"}, Action: "a", Limit: 3})
-		require.NoError(t, err)
-	}
-	for _, q := range []orgusers.OrgQuery{{After: "a", Limit: 3}, {User: "o-u1", Limit: 3}} {
-		_, err = s.Organizations(ctx, q)
-		require.NoError(t, err)
-	}
-	require.NoError(t, s.Touch(ctx, "o-u1", at(5)))
-	_, err = s.Bump(ctx, []orgusers.Counter{{Key: "k", Add: 1, ExpiresAt: at(9)}})
-	require.NoError(t, err)
-	require.NoError(t, s.Prune(ctx, at(1), at(1)))
-	_, err = s.Effects(ctx, orgusers.EffectQuery{Limit: 3})
-	require.NoError(t, err)
-
-	o = organization(t, s, "o")
-	require.NoError(t, s.Commit(ctx, orgusers.Changes{
-		Org: &o,
-		Users: []orgusers.UserUpdate{
-			{ID: "o-u3", Version: 1, Patch: orgusers.UserPatch{Verified: orgusers.Some(true)}}, {ID: "o-u1", Version: 2},
-		},
-		DeleteUsers: []orgusers.UserUpdate{{ID: "o-u4", Version: 1}}, DeleteMembers: []orgusers.MemberID{"o-m0004"},
-		Profiles: []orgusers.Profile{{User: "o-u3", LastLogin: at(3)}}, Members: []orgusers.MemberUpdate{{ID: "o-m0003", Patch: orgusers.MemberPatch{Sends: orgusers.Some(1)}}},
-		Stacks: []orgusers.Stack{{ID: "s1", Org: "o", Name: "x"}}, DeleteStacks: []orgusers.StackID{"s3"},
-		Roles: []orgusers.StackRole{{ID: "r1", Org: "o", Name: "x"}}, DeleteRoles: []orgusers.RoleID{"r3"},
-		Revoked: []orgusers.Revoke{
-			{Member: "o-m0003", Stack: "s1"}, {Member: "o-m0005", Stack: "t"}, {Stack: "s1"}, {Role: "r", On: []orgusers.StackID{"s1", "t"}},
-		},
-		DeleteSessions: []orgusers.SessionID{"n1", "n3"}, DeleteIPRules: []orgusers.IPRuleID{"i2", "i3"},
-		Effects: []orgusers.Effect{{ID: "e2", DueAt: at(1)}, {ID: "e3", DueAt: at(1)}},
-	}))
-	claimed, err := s.Claim(ctx, orgusers.ClaimQuery{Now: at(2), Until: at(1000), Lease: "l", Limit: 3})
-	require.NoError(t, err)
-	require.Len(t, claimed, 3)
-	require.NoError(t, s.Settle(ctx, []orgusers.Settlement{
-		{ID: "e1", Lease: "l", Done: true}, {ID: "e2", Lease: "l", DueAt: at(2)}, {ID: "e3", Lease: "l", Dead: true, LastError: "x"},
-	}))
-	n, err := s.Requeue(ctx, []orgusers.EffectID{"e3", "e2"}, at(3))
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
-
 	seen := 0
 	for _, statement := range control.Statements() {
 		if strings.HasPrefix(statement, "INSERT") {
@@ -294,7 +311,11 @@ func TestP3_WorstBulk(t *testing.T) {
 // P3: an invitation costs the same statements for 2 people and for 1,000, and twice as many for 2,000.
 func TestP3_Invitations(t *testing.T) {
 	t.Parallel()
-	s, control, _ := counted(t, sqliteDatabase(t))
+	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { p3Invitations(t, make(t)) })
+}
+
+func p3Invitations(t *testing.T, d database) {
+	s, control, _ := counted(t, d)
 	o := small(t, s, "o", 1)
 	next := 0
 	invite := func(n int) []string {
@@ -326,7 +347,11 @@ func TestP3_Invitations(t *testing.T) {
 // Every part of a view that is not asked for costs nothing.
 func TestViewStatements(t *testing.T) {
 	t.Parallel()
-	s, control, _ := counted(t, sqliteDatabase(t))
+	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { viewStatements(t, make(t)) })
+}
+
+func viewStatements(t *testing.T, d database) {
+	s, control, _ := counted(t, d)
 	prepared(t, s)
 	for n, queries := range map[int][]orgusers.ViewQuery{
 		0: {{}},
@@ -355,92 +380,6 @@ func TestViewStatements(t *testing.T) {
 			control.Reset()
 			view(t, s, q)
 			require.Len(t, control.Statements(), n, "%+v", q)
-		}
-	}
-}
-
-// P4 on MySQL and MariaDB, which tell how many rows a session has read: a page in the middle of a
-// roster full of equal values reads the page and no more.
-func TestP4_RowsReadOnMySQL(t *testing.T) {
-	t.Parallel()
-	d := mysqlDatabase(t)
-	db := d.open(t, 2)
-	s := d.store(t, db)
-	alike(t, s, small(t, s, "o", 1))
-	db.SetMaxOpenConns(1) // one session, so that its counters are the page's
-	reads := func() (sum int) {
-		rows, err := db.Query("SHOW SESSION STATUS LIKE 'Handler_read%'")
-		require.NoError(t, err)
-		defer rows.Close()
-		for rows.Next() {
-			var name string
-			var n int
-			require.NoError(t, rows.Scan(&name, &n))
-			sum += n
-		}
-		require.NoError(t, rows.Err())
-		return sum
-	}
-	for _, sort := range sorts {
-		for _, descending := range []bool{false, true} {
-			middle := middle(t, s, sort, descending)
-			before := reads()
-			page, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, After: &middle, Limit: 50})
-			require.NoError(t, err)
-			require.Len(t, page, 50)
-			require.Less(t, reads()-before, 150, "%s descending=%v", sort, descending)
-		}
-	}
-}
-
-// middle is the position after 2,500 of the 5,000.
-func middle(t testing.TB, s orgusers.Store, sort orgusers.MemberSort, descending bool) orgusers.MemberKey {
-	half, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, Limit: 2500})
-	require.NoError(t, err)
-	return sort.Key(&half[2499])
-}
-
-// P4 on PostgreSQL, with statistics from when the organization had one member, which is when planners
-// err, and with fresh ones: a page is a range of its index, with nothing sorted or filtered out.
-func TestP4_PlansOnPostgreSQL(t *testing.T) {
-	t.Parallel()
-	s, control, db := counted(t, postgresDatabase(t))
-	o := small(t, s, "o", 1)
-	analyze := func() {
-		_, err := db.Exec("ANALYZE")
-		require.NoError(t, err)
-	}
-	analyze()
-	alike(t, s, o)
-	index := map[orgusers.MemberSort]string{
-		orgusers.SortEmail: "members_address", orgusers.SortName: "members_name", orgusers.SortInvitedAt: "members_invited",
-		orgusers.SortLastLogin: "members_login", orgusers.SortRole: "members_role",
-	}
-	for _, stale := range []bool{true, false} {
-		if !stale {
-			analyze()
-		}
-		for _, sort := range sorts {
-			for _, descending := range []bool{false, true} {
-				at := middle(t, s, sort, descending)
-				control.Reset()
-				_, err := s.Members(t.Context(), orgusers.MemberQuery{Org: "o", Sort: sort, Descending: descending, After: &at, Limit: 50})
-				require.NoError(t, err)
-				args := []any{"o", at.Time.UnixMicro(), string(at.ID), 50}
-				switch sort {
-				case orgusers.SortEmail:
-					args = []any{"o", string(at.Email), 50}
-				case orgusers.SortName:
-					args = []any{"o", at.Name, string(at.ID), 50}
-				case orgusers.SortRole:
-					args = []any{"o", string(at.Role), string(at.Email), 50}
-				}
-				plan := strings.Join(explain(t, db, "EXPLAIN "+control.Statements()[0], args...), "\n")
-				for _, bad := range []string{"Sort", "Filter", "Seq Scan"} {
-					require.NotContains(t, plan, bad, "%s descending=%v stale=%v", sort, descending, stale)
-				}
-				require.Contains(t, plan, index[sort], "%s descending=%v stale=%v", sort, descending, stale)
-			}
 		}
 	}
 }

@@ -3,7 +3,6 @@ package itest
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,17 +13,12 @@ import (
 	"github.com/orgusers/go-orgusers/internal/suite"
 	"github.com/orgusers/go-orgusers/internal/world"
 	"github.com/orgusers/go-orgusers/orgusers"
-	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
-// countedWorld is a world on SQLite whose statements are counted.
-func countedWorld(t *testing.T) (*world.World, *faultdriver.Control) {
+// countedWorld is a world whose statements are counted.
+func countedWorld(t *testing.T, d database) (*world.World, *faultdriver.Control) {
 	t.Helper()
-	db, control := faultdriver.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?"+sqliteOptions)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	store, err := sqlstore.New(db, sqlstore.SQLite())
-	require.NoError(t, err)
-	require.NoError(t, store.Migrate(t.Context()))
+	store, control, _ := counted(t, d)
 	return world.New(t, store, func(c *orgusers.Config) {
 		c.Policy.MaxSelected = 1000
 		c.Policy.InvitesPerActorHour, c.Policy.InvitesPerOrgDay, c.Policy.InvitesPerMailboxDay = -1, -1, -1
@@ -95,7 +89,11 @@ func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers
 // owners and stack roles among them. BEGIN and COMMIT are not statements.
 func TestP3_BulkStatements(t *testing.T) {
 	t.Parallel()
-	w, control := countedWorld(t)
+	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { bulkStatements(t, make(t)) })
+}
+
+func bulkStatements(t *testing.T, d database) {
+	w, control := countedWorld(t, d)
 	org, other := suite.NewOrg(t, w, "acme", "owner@acme.example"), suite.NewOrg(t, w, "other", "owner@other.example")
 	var stacks []orgusers.StackID
 	for _, name := range []string{"Website", "App"} {
@@ -159,7 +157,11 @@ func TestP3_BulkStatements(t *testing.T) {
 // TestP3_InviteStatements: an invitation of 1,000 addresses costs at most 12 statements per 500.
 func TestP3_InviteStatements(t *testing.T) {
 	t.Parallel()
-	w, control := countedWorld(t)
+	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { inviteStatements(t, make(t)) })
+}
+
+func inviteStatements(t *testing.T, d database) {
+	w, control := countedWorld(t, d)
 	org := suite.NewOrg(t, w, "acme", "owner@acme.example")
 	stack, err := org.Admin().CreateStack(world.Ctx(), "Website")
 	require.NoError(t, err)
@@ -185,7 +187,13 @@ func TestP3_InviteStatements(t *testing.T) {
 
 // TestP7_AccessIsOneStatement: bar P7, and what a page, an accept and a sign-in mark cost.
 func TestP7_AccessIsOneStatement(t *testing.T) { // not parallel: it counts allocations
-	w, control := countedWorld(t)
+	for _, kind := range kinds() {
+		t.Run(kind.name, func(t *testing.T) { accessStatements(t, kind.make(t)) })
+	}
+}
+
+func accessStatements(t *testing.T, d database) {
+	w, control := countedWorld(t, d)
 	org := suite.NewOrg(t, w, "acme", "owner@acme.example")
 	stack, err := org.Admin().CreateStack(world.Ctx(), "Website")
 	require.NoError(t, err)

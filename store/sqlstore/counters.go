@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -84,41 +85,77 @@ func (w *session) countCommit(ctx context.Context, counters []orgusers.Counter) 
 	return nil
 }
 
-// pruned is how many rows one statement of Prune deletes at most, so that writers get their turn in
-// between. The extra SELECT is for MySQL, which does not delete from a table that a subquery reads.
-const pruned = 2000
+// prunings are what Prune deletes: how it is found, an organization or nothing and a key, and what its
+// keys follow.
+var prunings = []struct {
+	find, remove string
+	pairs        bool // the organization is part of the key
+}{
+	{
+		find:   `SELECT '', c.name FROM orgusers_counters AS c WHERE c.expires_at <= ? ORDER BY c.expires_at LIMIT ?`,
+		remove: `DELETE FROM orgusers_counters WHERE expires_at <= ? AND name IN `,
+	},
+	{
+		find:   `SELECT '', n.id FROM orgusers_sessions AS n WHERE n.expires_at <= ? ORDER BY n.expires_at LIMIT ?`,
+		remove: `DELETE FROM orgusers_sessions WHERE expires_at <= ? AND id IN `,
+	},
+	{
+		find:   `SELECT '', i.id FROM orgusers_ip_rules AS i WHERE i.expires_at <= ? ORDER BY i.expires_at LIMIT ?`,
+		remove: `DELETE FROM orgusers_ip_rules WHERE expires_at <= ? AND id IN `,
+	},
+	{
+		find:   `SELECT r.org_id, r.id FROM orgusers_requests AS r WHERE r.made_at < ? ORDER BY r.made_at LIMIT ?`,
+		remove: `DELETE FROM orgusers_requests WHERE made_at < ? AND `, pairs: true,
+	},
+}
 
-const (
-	pruneCounters = `DELETE FROM orgusers_counters WHERE name IN (SELECT name FROM (
- SELECT name FROM orgusers_counters WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
-
-	pruneSessions = `DELETE FROM orgusers_sessions WHERE id IN (SELECT id FROM (
- SELECT id FROM orgusers_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
-
-	pruneIPRules = `DELETE FROM orgusers_ip_rules WHERE id IN (SELECT id FROM (
- SELECT id FROM orgusers_ip_rules WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AS t)`
-
-	pruneRequests = `DELETE FROM orgusers_requests WHERE (org_id, id) IN (SELECT org_id, id FROM (
- SELECT org_id, id FROM orgusers_requests WHERE made_at < ? ORDER BY made_at LIMIT ?) AS t)`
-)
-
-// Prune implements [orgusers.Store].
+// Prune implements [orgusers.Store]. It finds and then deletes, a chunk at a time, so that writers get
+// their turn in between; a DELETE that finds for itself reads the whole table on MySQL and MariaDB.
 func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
 	w, err := s.alone(ctx)
 	if err != nil {
 		return err
 	}
-	for _, p := range []struct {
-		statement string
-		before    time.Time
-	}{{pruneCounters, now}, {pruneSessions, now}, {pruneIPRules, now}, {pruneRequests, requestsBefore}} {
-		for n := int64(pruned); n == pruned; {
-			var t text
-			t.add(p.statement, micros(p.before), int64(pruned))
-			if n, err = w.exec(ctx, &t); err != nil {
+	for _, p := range prunings {
+		before := micros(now)
+		if p.pairs {
+			before = micros(requestsBefore)
+		}
+		for more := true; more; {
+			if more, err = w.prune(ctx, p.find, p.remove, p.pairs, before); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// prune deletes one chunk and reports whether there may be more. If it deletes nothing there is not: a
+// host's transaction may go on seeing what somebody else has deleted.
+func (w *session) prune(ctx context.Context, find, remove string, pairs bool, before int64) (more bool, err error) {
+	var orgs, ids []string
+	var t, d text
+	t.add(find, before, int64(chunk))
+	err = w.query(ctx, &t, func(rows *sql.Rows) error {
+		var org, id string
+		err := rows.Scan(&org, &id)
+		orgs, ids = append(orgs, org), append(ids, id)
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return false, err
+	}
+	d.add(remove, before)
+	if pairs {
+		for i, id := range ids {
+			d.either(i)
+			d.add(`(org_id = ? AND id = ?)`, orgs[i], id)
+		}
+		d.endEither()
+		d.wide = true
+	} else {
+		list(&d, ids)
+	}
+	gone, err := w.exec(ctx, &d)
+	return gone > 0 && len(ids) == chunk, err
 }

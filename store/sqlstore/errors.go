@@ -151,6 +151,7 @@ func mysqlFault(err error) fault {
 		1022, 1586:
 		return faultConflict
 	case 1053, 1317, 1927, 3169, // shutdown, interrupted, killed
+		1969, 3024, // took longer than it may
 		1047, 1105, 1180: // not part of the cluster, unknown error, error during COMMIT
 		return faultUnknown
 	}

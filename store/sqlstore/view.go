@@ -29,7 +29,8 @@ const (
 	// The rows of those who invited some rows, each once, without accounts.
 	viewInviters = `SELECT ` + memberColumns + `, ` + userColumnsIfAny + ` FROM (
  SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND x.id IN `
-	viewInvitersEnd = `) AS i JOIN orgusers_members AS m ON m.user_id = i.invited_by AND m.org_id = ?
+	viewInvitersJoin = `) AS i `
+	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?
  LEFT JOIN orgusers_users AS u ON u.id = ''`
 
 	viewUsers = `SELECT ` + userColumns + ` FROM orgusers_users AS u WHERE `
@@ -126,7 +127,7 @@ func (r *viewReader) members(ctx context.Context) error {
 				t.union()
 				t.add(viewInviters, org)
 				list(&t, some)
-				t.add(viewInvitersEnd, org)
+				t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, org)
 			}
 		}
 		if some := part(joined, i); len(some) > 0 {

@@ -13,20 +13,20 @@ import (
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	onEachKind(t, func(t *testing.T, make func(testing.TB) database) {
-		suite.Run(t, func(t testing.TB) orgusers.Store {
-			d := make(t)
-			return d.store(t, d.open(t, 8))
-		})
+		databases := newShelf(t, make)
+		suite.Run(t, func(t testing.TB) orgusers.Store { return databases.store(t, way{conns: 8}) })
 	})
 }
 
-// The model, memory and SQLite in lock-step.
+// The model, memory and each kind of database in lock-step.
 func TestModel(t *testing.T) {
-	modeltest.Run(t, map[string]func(testing.TB) orgusers.Store{
-		"memory": func(testing.TB) orgusers.Store { return memstore.New() },
-		"SQLite": func(t testing.TB) orgusers.Store {
-			d := sqliteDatabase(t)
-			return d.store(t, d.open(t, 4))
-		},
-	})
+	for _, kind := range kinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			databases := newShelf(t, kind.make)
+			modeltest.Run(t, map[string]func(testing.TB) orgusers.Store{
+				"memory":  func(testing.TB) orgusers.Store { return memstore.New() },
+				kind.name: func(t testing.TB) orgusers.Store { return databases.store(t, way{conns: 4}) },
+			})
+		})
+	}
 }

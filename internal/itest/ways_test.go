@@ -61,7 +61,7 @@ func ways() []way {
 		{name: "SQLite, deferred", kind: "SQLite", conns: 8, set: lite("sqlite", "_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_pragma=synchronous(normal)")},
 		{
 			name: "SQLite, rollback journal", kind: "SQLite", conns: 8,
-			set: lite("sqlite", "_pragma=busy_timeout(5000)&_pragma=synchronous(off)&_txlock=immediate"), ask: `PRAGMA journal_mode`, answer: "delete",
+			set: lite("sqlite", "_pragma=busy_timeout(5000)&_pragma=journal_mode(delete)&_pragma=synchronous(off)&_txlock=immediate"), ask: `PRAGMA journal_mode`, answer: "delete",
 		},
 		{
 			name: "mattn", kind: "SQLite", conns: 8,

@@ -196,6 +196,7 @@ func TestCheckSQLite(t *testing.T) {
 		"deferred, no WAL":  {"_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)", sqlstore.CodeTxLock, w},
 		"synchronous off":   {recommended + "&_pragma=synchronous(off)", sqlstore.CodeDurability, e},
 		"normal in WAL":     {recommended + "&_pragma=synchronous(normal)", sqlstore.CodeDurability, w},
+		"read uncommitted":  {recommended + "&_pragma=read_uncommitted(1)", sqlstore.CodeIsolation, e},
 		"query only":        {recommended + "&_pragma=query_only(1)", sqlstore.CodeReadOnly, e},
 		"read only":         {recommended + "&mode=ro", sqlstore.CodeReadOnly, e},
 	} {
@@ -361,6 +362,7 @@ func TestCheckMySQL(t *testing.T) {
 		"charset":    {map[string]string{"charset": "latin1"}, []sqlstore.Code{sqlstore.CodeEncoding, sqlstore.CodeEncoding, sqlstore.CodeEncoding}},
 		"results":    {map[string]string{"character_set_results": "latin1"}, []sqlstore.Code{sqlstore.CodeEncoding}},
 		"autocommit": {map[string]string{"autocommit": "0"}, []sqlstore.Code{sqlstore.CodeAutocommit}},
+		"isolation":  {map[string]string{"tx_isolation": "'READ-UNCOMMITTED'"}, []sqlstore.Code{sqlstore.CodeIsolation}},
 		"read only":  {map[string]string{"tx_read_only": "1"}, []sqlstore.Code{sqlstore.CodeReadOnly}},
 		// Does not matter: every guarded write changes what it finds, and times are numbers.
 		"found rows": {map[string]string{"clientFoundRows": "true"}, []sqlstore.Code{}},

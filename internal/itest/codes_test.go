@@ -29,7 +29,7 @@ var errRefused = errors.New("refused")
 // what happened.
 func TestCodesOfDrivers(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db, control := faultdriver.Open(d.driver, d.dsn)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		s := d.store(t, db)

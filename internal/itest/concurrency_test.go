@@ -59,7 +59,7 @@ func TestS181_Writers(t *testing.T) {
 // none of it.
 func TestS182_CancelStorm(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db := d.open(t, 8)
 		s := d.store(t, db)
 		const people = 16

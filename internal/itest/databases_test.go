@@ -45,11 +45,22 @@ func drivers() []kind {
 	return append(kinds(), kind{"mattn", mattnDatabase}, kind{"lib-pq", pqDatabase})
 }
 
-// onEach runs a test on every kind of database, by every driver. One that is not installed is skipped, loudly, or where CI
+// onEachDriver is onEach with every driver.
+func onEachDriver(t *testing.T, test func(t *testing.T, d database)) {
+	t.Helper()
+	onEachOf(t, drivers(), test)
+}
+
+// onEach runs a test on every kind of database. One that is not installed is skipped, loudly, or where CI
 // is set a failure.
 func onEach(t *testing.T, test func(t *testing.T, d database)) {
 	t.Helper()
-	for _, kind := range drivers() {
+	onEachOf(t, kinds(), test)
+}
+
+func onEachOf(t *testing.T, kinds []kind, test func(t *testing.T, d database)) {
+	t.Helper()
+	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, kind.make(t))

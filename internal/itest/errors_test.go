@@ -16,7 +16,7 @@ import (
 // A constraint of the host's own is a failure and no conflict: trying again would not help.
 func TestConstraintsThatAreNoConflicts(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db := d.open(t, 4)
 		s := d.store(t, db)
 		o := prepared(t, s)
@@ -81,7 +81,7 @@ func TestLockTimeout(t *testing.T) {
 // inside the host's transaction, which saw the old state.
 func TestS186_StaleSnapshot(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		switch d.driver { // begins deferred: error 517
 		case "sqlite":
 			d = sqliteWith(t, "_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
@@ -118,7 +118,7 @@ func TestS186_StaleSnapshot(t *testing.T) {
 // reads too.
 func TestS180_BadText(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db := d.open(t, 4)
 		s := d.store(t, db)
 		o := prepared(t, s)
@@ -172,7 +172,7 @@ func TestS180_BadText(t *testing.T) {
 // S-173: a limit below 1 is not "all".
 func TestS173_Limits(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		s := d.store(t, d.open(t, 4))
 		small(t, s, "o", 5)
 		for limit, want := range map[int]int{0: 1, -1: 1, -1 << 63: 1, 2: 2, 1<<63 - 1: 5} {

@@ -15,7 +15,7 @@ import (
 // all, its error says which, and the next one works.
 func TestS228_FaultSweep(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db, control := faultdriver.Open(d.driver, d.dsn)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		s := d.store(t, db)
@@ -97,7 +97,7 @@ func TestS228_FaultSweep(t *testing.T) {
 // used again as soon as it works again, on the one connection there is.
 func TestS228_PersistentFaults(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db, control := faultdriver.Open(d.driver, d.dsn)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		s := d.store(t, db)
@@ -129,7 +129,7 @@ func TestS228_PersistentFaults(t *testing.T) {
 // never a connection that is not given back.
 func TestS228_ReadFaults(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db, control := faultdriver.Open(d.driver, d.dsn)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		s := d.store(t, db)

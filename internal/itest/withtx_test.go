@@ -12,7 +12,7 @@ import (
 // The host's own rows and the store's commit together or not at all.
 func TestWithTx(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db := d.open(t, 4)
 		s := d.store(t, db)
 		o := prepared(t, s)
@@ -58,7 +58,7 @@ func TestWithTx(t *testing.T) {
 // A conflict is reported and left to the host; the store ends nothing.
 func TestWithTxConflict(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, d database) {
+	onEachDriver(t, func(t *testing.T, d database) {
 		db := d.open(t, 4)
 		s := d.store(t, db)
 		o := prepared(t, s)

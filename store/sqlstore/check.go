@@ -29,6 +29,7 @@ const (
 	CodeReadOnly   Code = "read_only"      // a replica, or a connection that may not write
 	CodePrivileges Code = "privileges"     // the account cannot make the tables that are missing
 	CodeEncoding   Code = "encoding"       // the database or the connection cannot carry every text
+	CodeIsolation  Code = "isolation"      // what is not committed is shown
 	CodeDurability Code = "durability"     // what was acknowledged can be lost with the power
 
 	CodeForeignKeys Code = "sqlite_foreign_keys" // off

@@ -11,7 +11,7 @@ const (
  COALESCE(@@SESSION.character_set_results, 'NULL'), @@SESSION.autocommit, @@GLOBAL.read_only, COALESCE(DATABASE(), '')`
 
 	// Not every server has all of them.
-	mysqlVariables = `SHOW VARIABLES WHERE Variable_name IN ('tx_read_only', 'transaction_read_only', 'wsrep_on', 'wsrep_sync_wait')`
+	mysqlVariables = `SHOW VARIABLES WHERE Variable_name IN ('tx_read_only', 'transaction_read_only', 'tx_isolation', 'transaction_isolation', 'wsrep_on', 'wsrep_sync_wait')`
 
 	mysqlColumns = `SELECT c.table_name, c.column_name, CASE
  WHEN c.character_set_name IS NOT NULL THEN CONCAT(c.data_type, ' ', c.character_set_name)
@@ -64,6 +64,10 @@ func inspectMySQL(ctx context.Context, r *review) error {
 	}
 	if more["tx_read_only"] == "ON" || more["transaction_read_only"] == "ON" {
 		r.here(CodeReadOnly, SeverityError, "transactions are read-only", "take transaction_read_only out of the data source name")
+	}
+	if more["tx_isolation"] == "READ-UNCOMMITTED" || more["transaction_isolation"] == "READ-UNCOMMITTED" {
+		r.here(CodeIsolation, SeverityError, "the isolation level is READ UNCOMMITTED, so that a decision can rest on what is undone later",
+			"take it out of the data source name or the server's settings: READ COMMITTED and all above will do")
 	}
 	if wait, _ := strconv.Atoi(more["wsrep_sync_wait"]); more["wsrep_on"] == "ON" && wait&1 == 0 {
 		r.here(CodeSyncWait, SeverityWarning, "wsrep_sync_wait is off, so that a node can let somebody in who was removed on another a moment ago",

@@ -10,7 +10,8 @@ import (
 const (
 	sqliteSettings = `SELECT sqlite_version(), (SELECT * FROM pragma_encoding), (SELECT * FROM pragma_foreign_keys),
  (SELECT * FROM pragma_busy_timeout), (SELECT * FROM pragma_journal_mode), (SELECT * FROM pragma_synchronous),
- (SELECT * FROM pragma_query_only), COALESCE((SELECT d.file FROM pragma_database_list AS d WHERE d.name = 'main'), '')`
+ (SELECT * FROM pragma_query_only), (SELECT * FROM pragma_read_uncommitted),
+ COALESCE((SELECT d.file FROM pragma_database_list AS d WHERE d.name = 'main'), '')`
 
 	sqliteColumns = `SELECT t.name, c.name, c.type FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
  WHERE t.type = 'table' AND SUBSTR(t.name, 1, ?) = ?`
@@ -26,8 +27,8 @@ func inDSN(modernc, mattn string) string {
 
 func inspectSQLite(ctx context.Context, r *review) error {
 	var version, encoding, journal, file string
-	var foreignKeys, timeout, synchronous, queryOnly int
-	err := r.conn.QueryRowContext(ctx, sqliteSettings).Scan(&version, &encoding, &foreignKeys, &timeout, &journal, &synchronous, &queryOnly, &file)
+	var foreignKeys, timeout, synchronous, queryOnly, uncommitted int
+	err := r.conn.QueryRowContext(ctx, sqliteSettings).Scan(&version, &encoding, &foreignKeys, &timeout, &journal, &synchronous, &queryOnly, &uncommitted, &file)
 	if err != nil {
 		return err
 	}
@@ -51,6 +52,9 @@ func inspectSQLite(ctx context.Context, r *review) error {
 				return err
 			}
 		}
+	}
+	if uncommitted != 0 {
+		r.here(CodeIsolation, SeverityError, "read_uncommitted is on, so that a decision can rest on what is undone later", "leave it off, its default")
 	}
 	if foreignKeys == 0 {
 		r.here(CodeForeignKeys, SeverityWarning, "foreign_keys is off, so that references in the host's own tables are not held",

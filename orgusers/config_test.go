@@ -126,6 +126,8 @@ func TestS235_NothingUnsafeByAccident(t *testing.T) {
 		"invites_per_actor_hour":   {func(p *orgusers.Policy, v int64) { p.InvitesPerActorHour = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_org_day":      {func(p *orgusers.Policy, v int64) { p.InvitesPerOrgDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_mailbox_day":  {func(p *orgusers.Policy, v int64) { p.InvitesPerMailboxDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
+		"reset_mails_per_hour":     {func(p *orgusers.Policy, v int64) { p.ResetMailsPerHour = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
+		"reset_mails_per_day":      {func(p *orgusers.Policy, v int64) { p.ResetMailsPerDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"min_password":             {func(p *orgusers.Policy, v int64) { p.MinPassword = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"min_password_mfa":         {func(p *orgusers.Policy, v int64) { p.MinPasswordMFA = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"resend_cooldown":          {func(p *orgusers.Policy, v int64) { p.ResendCooldown = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(time.Second) - 1, int64(day) + 1}},
@@ -198,7 +200,7 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 		}
 	}
 	walk(reflect.ValueOf(orgusers.Policy{}), nil)
-	require.Equal(t, 23, n)
+	require.Equal(t, 25, n)
 }
 
 func TestS199_LinksAreBuiltFromTheConfigurationAlone(t *testing.T) {

@@ -413,7 +413,7 @@ func TestS236_NoFunctionPanics(t *testing.T) {
 				}
 			}
 		}
-		require.NotPanics(t, func() { orgusers.Query(orgusers.Actor{}, c) }, "%T", c)
+		require.NotPanics(t, func() { orgusers.Query(orgusers.Actor{}, c, time.Time{}) }, "%T", c)
 	}
 	huge := strings.Repeat("a@b.example,", 1<<19)
 	for _, n := range []int{-1 << 63, -1, 0, 1, 1<<63 - 1} {

@@ -216,6 +216,7 @@ func noSecretsInFaults(t *testing.T, open Opener) {
 	s.factor()
 	for n := range int64(5) {
 		mode.Store(n)
+		w.Clock.Tick(time.Hour)
 		_, err := x.Admin().Invite(world.Ctx(), orgusers.Invitation{To: x.email(fmt.Sprint("new", n))})
 		require.NoError(t, err)
 		require.NoError(t, x.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, x.member.ID))

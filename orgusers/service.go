@@ -213,6 +213,9 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	}
 	asks := ok && b.Action() == ActionEndSessions && s.sessions != nil
 	replays := v.Request != nil && request != nil
+	if replays && d.action == ActionLeave && v.Request.Digest == request.Digest {
+		return d, d.replay(v.Request, request) // leaving ends the right to leave; the digest names who asked
+	}
 	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
 		if err := c.authorize(d); err != nil {
 			return nil, s.refused(ctx, d, err)

@@ -256,7 +256,8 @@ func (m *model) call(a actor, o *org, input string, may func(actor, *org) string
 	earlier, again := m.answers[key]
 	var res result
 	res.err = may(a, o)
-	if res.err == "" && again {
+	gone := strings.HasSuffix(input, " leave") && earlier.input == input // who left may hear it again
+	if again && (res.err == "" || gone) {
 		if earlier.input != input {
 			return result{err: "request_reused"}
 		}

@@ -114,7 +114,7 @@ func (c *Invite) decide(d *draft) error {
 		verdicts[i] = c.judge(d, r, d.counters[box]+mailed[box])
 		switch v := verdicts[i]; {
 		case v.Result == Refused:
-			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, r.Input, v.Reason.Text())})
+			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, cutText(r.Input, maxQuote), v.Reason.Text())})
 		case v.ok():
 			mailed[box]++
 			if v.Reason == "" {

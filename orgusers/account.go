@@ -15,7 +15,7 @@ func (s *Service) Account(actor Actor) Account { return Account{s, actor} }
 // follow after.
 func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]OrganizationInfo, error) {
 	const op = "Account.Organizations"
-	if _, err := a.look(ctx, ActionReadUsage); err != nil {
+	if _, err := a.look(ctx, ActionReadAccount); err != nil {
 		return nil, named(op, err)
 	}
 	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})

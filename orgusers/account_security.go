@@ -163,7 +163,7 @@ func (a Account) look(ctx context.Context, action Action) (*draft, error) {
 	}
 	d := newDraft(&v, actor, action, &a.s.policy, a.s.env())
 	if refusal := o.authorize(d); refusal != nil {
-		return nil, refusal
+		return nil, a.s.refused(ctx, d, refusal)
 	}
 	return d, nil
 }

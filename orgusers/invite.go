@@ -223,7 +223,10 @@ func (c *Invite) carryOut(d *draft, r *Recipient, v verdict) {
 		n.after = describe(row.now)
 	}
 	if row != nil {
-		out.Member, n.member = row.now.ID, row.now
+		n.member = row.now
+		if row.was != nil || !d.dry { // the id of a row that a preview makes up is nobody's
+			out.Member = row.now.ID
+		}
 	}
 	d.report.Outcomes = append(d.report.Outcomes, out)
 	d.record(n)

@@ -67,7 +67,7 @@ func (ForcePasswordReset) judge(d *draft, t target) verdict {
 func (ForcePasswordReset) apply(d *draft, t target) change {
 	t.u.ResetRequired = true
 	d.mailReset(t.m.ID, t.u, MailPasswordReset, d.policy.Lifetimes.PasswordReset)
-	if d.policy.EndSessionsOnForcedReset && t.u.Orgs == 1 {
+	if d.policy.EndSessionsOnForcedReset && t.u.Orgs == 1 && !d.isSelf(t.m) { // R6.5: never one's own
 		d.endSessions(t.m.ID, t.u)
 	}
 	return change{after: "reset_required=true"}
@@ -87,7 +87,7 @@ func (ResetMFA) needs(q *ViewQuery) { q.mails = append(q.mails, MailMFAReset) }
 func (ResetMFA) judge(d *draft, t target) verdict {
 	immediate := d.policy.ImmediateMFAReset
 	switch {
-	case immediate && d.self != nil && t.m.ID == d.self.ID:
+	case immediate && d.isSelf(t.m):
 		return verdict{Refused, ReasonSelf, "C8"}
 	case immediate && t.u.Orgs > 1:
 		return skip(ReasonSeveralOrgs, "R7.11")

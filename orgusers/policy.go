@@ -27,7 +27,7 @@ type Policy struct {
 	// PeersProtected: admins cannot act on other admins, only the owner can (Q7 says they may).
 	PeersProtected bool
 	// EndSessionsOnForcedReset: [ForcePasswordReset] also ends the sessions of people who belong to
-	// this organization alone (Q18).
+	// this organization alone (Q18), save one's own (R6.5).
 	EndSessionsOnForcedReset bool
 	// UnlockSkips: [Unlock] skips who is not locked instead of refusing the whole call (Q34).
 	UnlockSkips bool

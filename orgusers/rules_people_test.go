@@ -360,6 +360,11 @@ func TestRules_Accounts(t *testing.T) {
 		require.Equal(t, []string{"mark"}, o.ended(&c), "the multi-organization rule holds")
 		require.Equal(t, o.now, after.user("mark").SessionsValidFrom)
 		require.True(t, after.user("sven").SessionsValidFrom.IsZero())
+		c, after, lines := o.decideBulk("adam", orgusers.ForcePasswordReset{}, "adam", "mark")
+		require.Equal(t, []string{"adam: applied", "mark: applied"}, lines)
+		require.Equal(t, []string{"mark"}, o.ended(&c), "R6.5: never one's own")
+		require.True(t, after.user("adam").ResetRequired)
+		require.Equal(t, o.user("adam").SessionsValidFrom, after.user("adam").SessionsValidFrom)
 	})
 	t.Run("R6.7 R7.11 Q15 MFA reset by link", func(t *testing.T) {
 		t.Parallel()

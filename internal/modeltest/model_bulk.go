@@ -205,7 +205,7 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 		m.mailReset(u, "password_reset", 24*time.Hour)
 		u.reset.sent = m.now
 		m.countReset(p.kind, u)
-		if m.policy.EndOnReset && !m.several(r.user) {
+		if m.policy.EndOnReset && !m.several(r.user) && r.user != a.user {
 			m.endSessions(u)
 		}
 	case "reset_mfa": // Q15, Q16

@@ -98,7 +98,8 @@ func TestS219_SameMailSameBytes(t *testing.T) {
 		require.NoError(t, err)
 		return string(eml)
 	}
-	require.Equal(t, bytesOf("a"), bytesOf("a"))
+	first := bytesOf("a")
+	require.Equal(t, first, bytesOf("a"))
 	require.NotEqual(t, bytesOf("a"), bytesOf("b"))
 	require.Contains(t, bytesOf("b"), "Message-ID: <b@acme.example>\r\n")
 	require.Contains(t, bytesOf("b"), "From: <no-reply@acme.example>\r\n")

@@ -138,7 +138,7 @@ type MFAStatus struct {
 
 // MFA says how the person's second factor stands.
 func (a Account) MFA(ctx context.Context) (MFAStatus, error) {
-	d, err := a.look(ctx, ActionListSessions)
+	d, err := a.look(ctx, ActionReadAccount)
 	if err != nil {
 		return MFAStatus{}, named("Account.MFA", err)
 	}

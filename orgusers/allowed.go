@@ -74,8 +74,17 @@ func sampleOperations(m *Member) []Operation {
 		role = RoleMember
 	}
 	return []Operation{
-		Remove{}, SetRole{Role: role}, SetStacks{Stacks: []StackAccess{{Stack: "any", Roles: []RoleID{RoleDeveloper}}}},
-		Deactivate{}, Reactivate{}, Delete{}, Rename{Name: Name{First: "x"}}, ForcePasswordReset{}, ResetMFA{},
-		EndSessions{}, ResendInvitation{}, Unlock{},
+		Remove{},
+		SetRole{Role: role},
+		SetStacks{Stacks: []StackAccess{{Stack: "any", Roles: []RoleID{RoleDeveloper}}}},
+		Deactivate{},
+		Reactivate{},
+		Delete{},
+		Rename{Name: Name{First: "x"}},
+		ForcePasswordReset{},
+		ResetMFA{},
+		EndSessions{},
+		ResendInvitation{},
+		Unlock{},
 	}
 }

@@ -108,9 +108,10 @@ func FuzzAuditChain(f *testing.F) {
 	}
 	whole := w.Trail(org.ID)
 	require.Len(f, whole, 16)
-	verify := func(t testing.TB) orgusers.Verification {
+	verify := func(tb testing.TB) orgusers.Verification {
+		tb.Helper()
 		v, err := org.Admin().Verify(world.Ctx())
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		return v
 	}
 	v := verify(f)
@@ -432,7 +433,7 @@ func TestS236_NoFunctionPanics(t *testing.T) {
 		require.ErrorIs(t, err, orgusers.ErrInvalid)
 		orgusers.SortGrants(nil)
 		require.Equal(t, huge, orgusers.Reason(huge).Text())
-		(&orgusers.Report{}).Err()
+		require.NoError(t, (&orgusers.Report{}).Err())
 		var a orgusers.Access
 		require.False(t, a.Can("", "") || a.Stack("") || a.Administers())
 	})

@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -48,8 +49,9 @@ func NewInvite(org OrgID, inv Invitation, maxAddresses int, now time.Time) (*Inv
 	}
 	var bad []FieldError
 	to, err := ParseAddressList(inv.To, maxAddresses)
-	switch e, ok := err.(*Error); {
-	case ok:
+	var e *Error
+	switch {
+	case errors.As(err, &e):
 		bad = append(bad, e.Fields...)
 	case err != nil:
 		return nil, err

@@ -70,13 +70,13 @@ Admin.CancelOwnership           write  ownership.cancel           404    404  40
 Account.Organizations           read   account.read*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.Leave                   write  member.leave               404    404  404     404     out      ok     ok    stay  sess  sess     off
 Account.Rename                  write  account.rename*            404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.Sessions                read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Sessions                read   account.sessions*          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.EndSession              write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.EndOtherSessions        write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.SignOut                 write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.Prove                   any    -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.ChangePassword          write  account.change_password*   404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.MFA                     read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.MFA                     read   account.read*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.BeginMFA                read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok

@@ -305,7 +305,7 @@ func (d *draft) seq() int64 {
 // own account goes to no organization's (R10.6). It returns the error.
 func (s *Service) refused(ctx context.Context, d *draft, err error) error {
 	var e *Error
-	if !errors.As(err, &e) || e.Kind == ErrInvalid || e.Kind == ErrNotFound {
+	if !errors.As(err, &e) || errors.Is(e.Kind, ErrInvalid) || errors.Is(e.Kind, ErrNotFound) {
 		return err
 	}
 	n := note{result: Refused, reason: e.Reason, object: e.Kind.Error()}

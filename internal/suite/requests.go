@@ -92,8 +92,14 @@ func repeatedIsAnswered(t *testing.T, open Opener) {
 
 	// Operations on people, each with input of its own.
 	for i, op := range []orgusers.Operation{
-		orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: id, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
-		orgusers.Rename{Name: orgusers.Name{First: "Max"}}, orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.ForcePasswordReset{}, orgusers.EndSessions{}, orgusers.Remove{},
+		orgusers.SetRole{Role: orgusers.RoleAdmin},
+		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: id, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
+		orgusers.Rename{Name: orgusers.Name{First: "Max"}},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.ForcePasswordReset{},
+		orgusers.EndSessions{},
+		orgusers.Remove{},
 	} {
 		door := x.asked(fmt.Sprint("op-", i))
 		rep, err := door.Apply(world.Ctx(), op, x.member.ID)

@@ -83,9 +83,11 @@ func run(ctx context.Context, n, rounds int) ([]figure, string, error) {
 		return nil, "", err
 	}
 	mails := &links{tokens: map[string]string{}}
+	calls := 0 // the clock goes a second with each, so that nobody is mailed a moment ago
 	svc, err := orgusers.New(orgusers.Config{
+		Now:   func() time.Time { calls++; return time.Now().Add(time.Duration(calls) * time.Second) },
 		Store: store, Mailer: mails, Keys: []orgusers.Key{orgusers.Key("0123456789abcdefghijklmnopqrstuv")}, Links: orgusers.Links{Base: "https://bench.example"},
-		Policy: orgusers.Policy{MaxSelected: 1000, InvitesPerActorHour: -1, InvitesPerOrgDay: -1, InvitesPerMailboxDay: -1},
+		Policy: orgusers.Policy{MaxSelected: 1000, InvitesPerActorHour: -1, InvitesPerOrgDay: -1, InvitesPerMailboxDay: -1, ResetMailsPerHour: -1, ResetMailsPerDay: -1, ResendCooldown: time.Second},
 	})
 	if err != nil {
 		return nil, "", err

@@ -417,8 +417,10 @@ func (r *raw) export(ctx context.Context, w io.Writer) (int, error) {
 			if v.mfa != 0 {
 				mfa = "Enabled"
 			}
-			if err := out.Write([]string{v.address, v.first, v.last, v.role, v.status, mfa, v.invitedByEmail,
-				time.UnixMicro(v.invitedAt).UTC().Format(time.RFC3339), time.UnixMicro(v.lastLogin).UTC().Format(time.RFC3339)}); err != nil {
+			if err := out.Write([]string{
+				v.address, v.first, v.last, v.role, v.status, mfa, v.invitedByEmail,
+				time.UnixMicro(v.invitedAt).UTC().Format(time.RFC3339), time.UnixMicro(v.lastLogin).UTC().Format(time.RFC3339),
+			}); err != nil {
 				return n, err
 			}
 		}

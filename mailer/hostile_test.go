@@ -42,52 +42,52 @@ func withNames(kind orgusers.MailKind, name string) orgusers.Mail {
 var address = regexp.MustCompile(`(?i)://|[\p{L}\p{M}\p{N}_-][.．｡][\p{L}\p{M}\p{N}]|[\p{L}\p{N}]:[\p{L}\p{N}/\\+]|\\\\`)
 
 // checkHostile asserts what must hold for any names whatsoever.
-func checkHostile(t testing.TB, x *mailer.Texts, kind orgusers.MailKind, name string) mailer.Message {
-	t.Helper()
+func checkHostile(tb testing.TB, x *mailer.Texts, kind orgusers.MailKind, name string) mailer.Message {
+	tb.Helper()
 	benign, evil := withNames(kind, "x"), withNames(kind, name)
 	benign.ExpiresAt, evil.ExpiresAt = time.Time{}, time.Time{} // has dots and colons of its own
 	want, err := x.Render(benign)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	got, err := x.Render(evil)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 
 	// S-195: headers are short, and hold nothing that a program decodes; controls are looked for below.
 	for _, h := range []string{got.Subject, got.ToName} {
-		require.NotContains(t, h, "=?")
+		require.NotContains(tb, h, "=?")
 	}
-	require.LessOrEqual(t, len([]rune(got.ToName)), 60)
-	require.LessOrEqual(t, len([]rune(got.Subject)), len([]rune(want.Subject))+2*60)
-	require.Equal(t, want.To, got.To)
+	require.LessOrEqual(tb, len([]rune(got.ToName)), 60)
+	require.LessOrEqual(tb, len([]rune(got.Subject)), len([]rune(want.Subject))+2*60)
+	require.Equal(tb, want.To, got.To)
 
 	// S-196: the page has the same tags, attributes and values whatever the names are.
-	wantTags, _, wantLinks := parse(t, want.HTML)
-	gotTags, _, gotLinks := parse(t, got.HTML)
+	wantTags, _, wantLinks := parse(tb, want.HTML)
+	gotTags, _, gotLinks := parse(tb, got.HTML)
 	isBreak := func(s string) bool { return s == "StartTag br" }
-	require.Equal(t, slices.DeleteFunc(wantTags, isBreak), slices.DeleteFunc(gotTags, isBreak))
-	require.Equal(t, wantLinks, gotLinks)
+	require.Equal(tb, slices.DeleteFunc(wantTags, isBreak), slices.DeleteFunc(gotTags, isBreak))
+	require.Equal(tb, wantLinks, gotLinks)
 
 	// And no program makes a link of the words.
-	_, words, _ := parse(t, got.HTML)
+	_, words, _ := parse(tb, got.HTML)
 	for _, body := range []string{got.Subject, got.ToName, got.Text, strings.Join(words, " ")} {
 		body = strings.NewReplacer(link, "", evil.To, "").Replace(body)
-		require.Empty(t, address.FindString(body), "%q", body)
-		require.False(t, strings.ContainsFunc(body, func(r rune) bool {
+		require.Empty(tb, address.FindString(body), "%q", body)
+		require.False(tb, strings.ContainsFunc(body, func(r rune) bool {
 			return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 		}), "%q", body)
 	}
 
 	// The mail as bytes has the headers it should have and no others.
 	eml, err := got.EML("Acme <no-reply@acme.example>", time.Unix(0, 0).UTC())
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	parsed, err := mail.ReadMessage(bytes.NewReader(eml))
-	require.NoError(t, err)
-	require.Len(t, parsed.Header, 8)
+	require.NoError(tb, err)
+	require.Len(tb, parsed.Header, 8)
 	to, err := parsed.Header.AddressList("To")
-	require.NoError(t, err, parsed.Header.Get("To"))
-	require.Equal(t, []*mail.Address{{Name: got.ToName, Address: evil.To}}, to)
+	require.NoError(tb, err, parsed.Header.Get("To"))
+	require.Equal(tb, []*mail.Address{{Name: got.ToName, Address: evil.To}}, to)
 	subject, err := decode(parsed.Header.Get("Subject"))
-	require.NoError(t, err)
-	require.Equal(t, got.Subject, subject)
+	require.NoError(tb, err)
+	require.Equal(tb, got.Subject, subject)
 	return got
 }
 

@@ -42,13 +42,13 @@ func linked(k orgusers.MailKind) bool {
 		orgusers.MailMFAEnrolled, orgusers.MailRecoveryCodeUsed, orgusers.MailRecoveryCodesNew, orgusers.MailSignInLocked}, k)
 }
 
-func texts(t testing.TB, c mailer.Config) *mailer.Texts {
-	t.Helper()
+func texts(tb testing.TB, c mailer.Config) *mailer.Texts {
+	tb.Helper()
 	if c.Product == "" {
 		c.Product = "Acme CMS"
 	}
 	x, err := mailer.NewTexts(c)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return x
 }
 
@@ -58,10 +58,10 @@ func in(locale string) func(orgusers.Mail) string {
 
 // kinds are the constants of package orgusers, read from its source, so that a new one fails here
 // until it has texts.
-func kinds(t testing.TB) []orgusers.MailKind {
-	t.Helper()
+func kinds(tb testing.TB) []orgusers.MailKind {
+	tb.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "../orgusers/effect.go", nil, 0)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var ks []orgusers.MailKind
 	ast.Inspect(f, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
@@ -70,18 +70,18 @@ func kinds(t testing.TB) []orgusers.MailKind {
 		}
 		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "MailKind" {
 			s, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			ks = append(ks, orgusers.MailKind(s))
 		}
 		return true
 	})
-	require.GreaterOrEqual(t, len(ks), 8)
+	require.GreaterOrEqual(tb, len(ks), 8)
 	return ks
 }
 
 // parse returns the tags of a page with their attributes, its words, and where its links go.
-func parse(t testing.TB, page string) (tags, words, links []string) {
-	t.Helper()
+func parse(tb testing.TB, page string) (tags, words, links []string) {
+	tb.Helper()
 	var text strings.Builder
 	z := html.NewTokenizer(strings.NewReader(page))
 	for {
@@ -89,7 +89,7 @@ func parse(t testing.TB, page string) (tags, words, links []string) {
 		tok := z.Token()
 		switch kind {
 		case html.ErrorToken:
-			require.ErrorIs(t, z.Err(), io.EOF)
+			require.ErrorIs(tb, z.Err(), io.EOF)
 			return tags, strings.Fields(text.String()), links
 		case html.TextToken:
 			text.WriteString(tok.Data)

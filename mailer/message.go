@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"mime/multipart"
@@ -30,8 +31,8 @@ type Message struct {
 // String does not show the content.
 func (m Message) String() string { return "Message{" + m.ID + "}" }
 
-// GoString does not show the content.
-func (m Message) GoString() string { return m.String() }
+// Format does not show the content, whatever the verb.
+func (m Message) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, m.String()) }
 
 // LogValue does not show the content.
 func (m Message) LogValue() slog.Value { return slog.StringValue(m.ID) }

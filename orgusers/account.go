@@ -15,7 +15,7 @@ func (s *Service) Account(actor Actor) Account { return Account{s, actor} }
 // follow after.
 func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]OrganizationInfo, error) {
 	const op = "Account.Organizations"
-	if _, err := a.look(ctx, ActionReadUsage); err != nil {
+	if _, err := a.look(ctx, ActionReadAccount); err != nil {
 		return nil, named(op, err)
 	}
 	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})
@@ -41,7 +41,8 @@ type OrganizationInfo struct {
 }
 
 // Leave ends the person's membership in an organization. The owner must transfer the ownership
-// first (R1.13), the last administrator of an owner-less organization cannot leave (R12.5).
+// first (R1.13), the last administrator of an owner-less organization cannot leave (R12.5). Repeated
+// with its request id by whoever left, it is answered again (S-225).
 func (a Account) Leave(ctx context.Context, org OrgID) error {
 	_, err := a.s.do(ctx, "Account.Leave", a.actor, Leave{org})
 	return err

@@ -42,13 +42,13 @@ func (p personal) authorize(d *draft) *Error {
 	if u == nil || p.user != d.actor.User {
 		return notFound()
 	}
+	d.role = actsAsMember
 	if !d.actor.SignedInAt.After(u.now.SessionsValidFrom) {
 		return denied(ReasonSessionEnded)
 	}
 	if d.actor.SSO != "" {
 		return denied(ReasonSSOSession)
 	}
-	d.role = actsAsMember
 	return nil
 }
 

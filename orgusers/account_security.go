@@ -138,7 +138,7 @@ type MFAStatus struct {
 
 // MFA says how the person's second factor stands.
 func (a Account) MFA(ctx context.Context) (MFAStatus, error) {
-	d, err := a.look(ctx, ActionListSessions)
+	d, err := a.look(ctx, ActionReadAccount)
 	if err != nil {
 		return MFAStatus{}, named("Account.MFA", err)
 	}
@@ -163,7 +163,7 @@ func (a Account) look(ctx context.Context, action Action) (*draft, error) {
 	}
 	d := newDraft(&v, actor, action, &a.s.policy, a.s.env())
 	if refusal := o.authorize(d); refusal != nil {
-		return nil, refusal
+		return nil, a.s.refused(ctx, d, refusal)
 	}
 	return d, nil
 }

@@ -53,6 +53,7 @@ const (
 	ActionRenameSelf    Action = "account.rename"
 	ActionResetPassword Action = "account.reset_password"
 	ActionFinishMFA     Action = "account.reset_mfa"
+	ActionReadAccount   Action = "account.read" // recorded only when refused
 
 	ActionSignIn         Action = "account.sign_in"
 	ActionLock           Action = "account.lock"

@@ -20,7 +20,7 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 	if len(members) > 200 {
 		return nil, named(op, invalid(FieldError{Field: "members", Reason: ReasonTooMany, Message: "at most 200 people"}))
 	}
-	d, err := a.enter(ctx, ActionListMembers, ViewQuery{Members: members, Grants: true}, (*draft).byAdministrator)
+	d, err := a.enter(ctx, ActionListMembers, ViewQuery{Members: members, Grants: true, mails: []MailKind{MailPasswordReset, MailMFAReset}}, (*draft).byAdministrator)
 	if err != nil {
 		return nil, named(op, err)
 	}
@@ -74,8 +74,17 @@ func sampleOperations(m *Member) []Operation {
 		role = RoleMember
 	}
 	return []Operation{
-		Remove{}, SetRole{Role: role}, SetStacks{Stacks: []StackAccess{{Stack: "any", Roles: []RoleID{RoleDeveloper}}}},
-		Deactivate{}, Reactivate{}, Delete{}, Rename{Name: Name{First: "x"}}, ForcePasswordReset{}, ResetMFA{},
-		EndSessions{}, ResendInvitation{}, Unlock{},
+		Remove{},
+		SetRole{Role: role},
+		SetStacks{Stacks: []StackAccess{{Stack: "any", Roles: []RoleID{RoleDeveloper}}}},
+		Deactivate{},
+		Reactivate{},
+		Delete{},
+		Rename{Name: Name{First: "x"}},
+		ForcePasswordReset{},
+		ResetMFA{},
+		EndSessions{},
+		ResendInvitation{},
+		Unlock{},
 	}
 }

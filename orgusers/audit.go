@@ -68,9 +68,15 @@ func (e *AuditEntry) sealed(prev string) [][]byte {
 		string(e.Actor), e.ActorEmail, e.ActorRole, e.Session, ip, e.Agent, e.Request,
 		string(e.Member), string(e.User), e.Email, e.Object, e.Before, e.After,
 	}
-	parts := make([][]byte, len(fields))
+	n := 0
+	for _, f := range fields {
+		n += len(f)
+	}
+	all, parts := make([]byte, 0, n), make([][]byte, len(fields))
 	for i, f := range fields {
-		parts[i] = []byte(f)
+		begin := len(all)
+		all = append(all, f...)
+		parts[i] = all[begin:]
 	}
 	return parts
 }

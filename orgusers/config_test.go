@@ -43,21 +43,21 @@ func goodConfig() orgusers.Config {
 }
 
 // badFields are the fields New finds wrong, each with its reason.
-func badFields(t testing.TB, c orgusers.Config) []string {
-	t.Helper()
+func badFields(tb testing.TB, c orgusers.Config) []string {
+	tb.Helper()
 	svc, err := orgusers.New(c)
 	if err == nil {
-		require.NotNil(t, svc)
+		require.NotNil(tb, svc)
 		return nil
 	}
-	require.Nil(t, svc)
-	require.ErrorIs(t, err, orgusers.ErrInvalid)
+	require.Nil(tb, svc)
+	require.ErrorIs(tb, err, orgusers.ErrInvalid)
 	var e *orgusers.Error
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, "New", e.Op)
+	require.ErrorAs(tb, err, &e)
+	require.Equal(tb, "New", e.Op)
 	var out []string
 	for _, f := range e.Fields {
-		require.NotEmpty(t, f.Message, f.Field)
+		require.NotEmpty(tb, f.Message, f.Field)
 		out = append(out, fmt.Sprintf("%s: %s", f.Field, f.Reason))
 	}
 	return out
@@ -86,8 +86,10 @@ func TestS232_NothingUnsafeByDefault(t *testing.T) {
 			c.Keys = []orgusers.Key{orgusers.Key(strings.Repeat("ab", 32))}
 		}, []string{"keys[0]: common"}},
 		"a key twice": {func(c *orgusers.Config) { c.Keys = []orgusers.Key{goodKey(1), goodKey(2), goodKey(1)} }, []string{"keys[2]: duplicate"}},
-		"all keys bad": {func(c *orgusers.Config) { c.Keys = []orgusers.Key{nil, goodKey(1), make(orgusers.Key, 40)} },
-			[]string{"keys[0]: too_short", "keys[2]: common"}},
+		"all keys bad": {
+			func(c *orgusers.Config) { c.Keys = []orgusers.Key{nil, goodKey(1), make(orgusers.Key, 40)} },
+			[]string{"keys[0]: too_short", "keys[2]: common"},
+		},
 		"no base":          {func(c *orgusers.Config) { c.Links.Base = "" }, []string{"links.base: required"}},
 		"no encryption":    {func(c *orgusers.Config) { c.Links.Base = "http://app.example.com" }, []string{"links.base: syntax"}},
 		"a relative base":  {func(c *orgusers.Config) { c.Links.Base = "/users" }, []string{"links.base: syntax"}},
@@ -126,6 +128,8 @@ func TestS235_NothingUnsafeByAccident(t *testing.T) {
 		"invites_per_actor_hour":   {func(p *orgusers.Policy, v int64) { p.InvitesPerActorHour = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_org_day":      {func(p *orgusers.Policy, v int64) { p.InvitesPerOrgDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"invites_per_mailbox_day":  {func(p *orgusers.Policy, v int64) { p.InvitesPerMailboxDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
+		"reset_mails_per_hour":     {func(p *orgusers.Policy, v int64) { p.ResetMailsPerHour = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
+		"reset_mails_per_day":      {func(p *orgusers.Policy, v int64) { p.ResetMailsPerDay = int(v) }, []int64{-1, 0, 1, 1 << 30}, []int64{-2, 1<<30 + 1}},
 		"min_password":             {func(p *orgusers.Policy, v int64) { p.MinPassword = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"min_password_mfa":         {func(p *orgusers.Policy, v int64) { p.MinPasswordMFA = int(v) }, []int64{0, 8, 15, 64}, []int64{-1, 1, 7, 65}},
 		"resend_cooldown":          {func(p *orgusers.Policy, v int64) { p.ResendCooldown = time.Duration(v) }, []int64{0, int64(time.Second), int64(day)}, []int64{-1, 1, int64(time.Second) - 1, int64(day) + 1}},
@@ -198,7 +202,7 @@ func TestS235_EveryNumberHasBounds(t *testing.T) {
 		}
 	}
 	walk(reflect.ValueOf(orgusers.Policy{}), nil)
-	require.Equal(t, 23, n)
+	require.Equal(t, 25, n)
 }
 
 func TestS199_LinksAreBuiltFromTheConfigurationAlone(t *testing.T) {

@@ -26,7 +26,8 @@ func newCSVWriter(w io.Writer) *csvWriter {
 
 func (c *csvWriter) raw(s string) {
 	if c.err == nil {
-		_, c.err = c.w.WriteString(s)
+		_, err := c.w.WriteString(s)
+		c.failed(err)
 	}
 }
 
@@ -60,9 +61,15 @@ func (c *csvWriter) cell(s string) {
 
 func (c *csvWriter) flush() error {
 	if c.err == nil {
-		c.err = c.w.Flush()
+		c.failed(c.w.Flush())
 	}
 	return c.err
+}
+
+func (c *csvWriter) failed(err error) {
+	if err != nil {
+		c.err = &Error{Kind: ErrWriter, Err: err}
+	}
 }
 
 // formula reports whether a spreadsheet program might run the cell: its first character that shows

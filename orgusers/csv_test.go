@@ -25,31 +25,31 @@ func spreadsheetRuns(cell string) bool {
 }
 
 // readBack writes one row and reads it with encoding/csv.
-func readBack(t testing.TB, cells ...string) []string {
-	t.Helper()
+func readBack(tb testing.TB, cells ...string) []string {
+	tb.Helper()
 	var out strings.Builder
 	w := newCSVWriter(&out)
 	w.row(cells...)
-	require.NoError(t, w.flush())
-	require.True(t, strings.HasSuffix(out.String(), "\"\r\n"), "%q", out.String())
+	require.NoError(tb, w.flush())
+	require.True(tb, strings.HasSuffix(out.String(), "\"\r\n"), "%q", out.String())
 	r := csv.NewReader(strings.NewReader(out.String()))
 	r.FieldsPerRecord = len(cells)
 	records, err := r.ReadAll()
-	require.NoError(t, err, "%q", out.String())
-	require.Len(t, records, 1)
+	require.NoError(tb, err, "%q", out.String())
+	require.Len(tb, records, 1)
 	return records[0]
 }
 
 // checkCell demands that a cell comes back as it was, or with one quote in front if it might run, and
 // never as a formula.
-func checkCell(t testing.TB, cell, got string) {
-	t.Helper()
+func checkCell(tb testing.TB, cell, got string) {
+	tb.Helper()
 	want := strings.ReplaceAll(cell, "\r\n", "\n") // which encoding/csv does on reading
 	if spreadsheetRuns(cell) {
 		want = "'" + want
 	}
-	require.Equal(t, want, got)
-	require.False(t, spreadsheetRuns(got), "%q", got)
+	require.Equal(tb, want, got)
+	require.False(tb, spreadsheetRuns(got), "%q", got)
 }
 
 func TestS203_Cells(t *testing.T) {

@@ -1,6 +1,9 @@
 package orgusers
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
 
 // Command is one thing to decide: a [Bulk], an [Invite], a [CreateStack] and so on. The set is
 // closed, because every command states here, in one place each, what is wrong with its input, what
@@ -19,8 +22,8 @@ type Command interface {
 	decide(d *draft) error
 }
 
-// Query returns what a command needs to look at, for callers of [Decide].
-func Query(a Actor, c Command) ViewQuery {
+// Query returns what a command given now needs to look at, for callers of [Decide].
+func Query(a Actor, c Command, now time.Time) ViewQuery {
 	if missing(c) {
 		return ViewQuery{} // Decide says so
 	}
@@ -28,7 +31,7 @@ func Query(a Actor, c Command) ViewQuery {
 	if q.Org != "" {
 		q.Request = a.Request
 	}
-	return q
+	return q.at(now)
 }
 
 // Decide is the whole of the rules: from what was read ([Query]), who asks, what is asked, the

@@ -186,7 +186,8 @@ func (d *draft) effect(kind EffectKind, m MemberID, u UserID) Effect {
 	return e
 }
 
-// mail puts a mail into the outbox. Whoever caused it and the organization's name are filled in.
+// mail puts a mail into the outbox. Whoever caused it and the organization's name are filled in, and
+// its budget is used, if an organization sends it.
 func (d *draft) mail(m MemberID, u UserID, data MailData) {
 	e := d.effect(EffectMail, m, u)
 	if d.org.now != nil {
@@ -196,6 +197,9 @@ func (d *draft) mail(m MemberID, u UserID, data MailData) {
 		data.ActorName = d.actorName()
 	}
 	e.Mail = data
+	if d.org.now != nil { // what people ask for themselves has other bounds
+		d.spendMail(data.Kind, u)
+	}
 	d.effects = append(d.effects, e)
 }
 

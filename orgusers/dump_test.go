@@ -161,8 +161,16 @@ func (d storeDump) beside() (storeDump, []orgusers.AuditEntry) {
 	for i := range orgs {
 		orgs[i].Trail = chainOnly(orgs[i].Trail)
 	}
-	// Entries of account matters are never chained, and a refusal leaves none there.
 	d.Orgs = orgs
+	var changes []orgusers.AuditEntry // entries of account matters are never chained
+	for _, e := range d.Account {
+		if e.Result == orgusers.Refused {
+			taken = append(taken, e)
+		} else {
+			changes = append(changes, e)
+		}
+	}
+	d.Account = changes
 	return d, taken
 }
 

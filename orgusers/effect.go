@@ -2,6 +2,9 @@ package orgusers
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 )
 
@@ -83,12 +86,24 @@ type MailData struct {
 }
 
 // Mail is what a [Mailer] gets. Package mailer turns it into subject, text and HTML.
+//
+// Printed or logged by itself it shows kind and ID, and not the link (S-233). Its JSON is whole, so that
+// a mailer may put it into a queue, which then holds secrets for as long as their links work.
 type Mail struct {
 	ID  EffectID // the idempotency key: the same mail may come again after a crash (S-219)
 	Org OrgID
 	MailData
 	Link string // absolute URL; empty for notices. A secret: do not log it
 }
+
+// String does not show the link, nor to whom it goes.
+func (m Mail) String() string { return "Mail{" + string(m.Kind) + " " + string(m.ID) + "}" }
+
+// Format does not show the link, whatever the verb.
+func (m Mail) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, m.String()) }
+
+// LogValue does not show the link.
+func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // Mailer delivers mails. Send may be called by several goroutines, and again with the same
 // [Mail.ID] after a crash. An error means "try later", unless it wraps [ErrPermanent]. The context

@@ -36,6 +36,9 @@ var (
 	// ErrUnknownOutcome: the store lost touch while committing, so the change may or may not have
 	// happened. Repeating the call with the same request id is safe.
 	ErrUnknownOutcome = errors.New("outcome unknown")
+	// ErrWriter: the writer that an export was given failed; what was written is incomplete. The cause
+	// is wrapped, and is not part of the text.
+	ErrWriter = errors.New("writer failed")
 	// ErrStore: the store failed; nothing was written. The cause is wrapped for the host's log and
 	// is not part of the text, because it may name hosts and statements.
 	ErrStore = errors.New("store failed")
@@ -57,8 +60,10 @@ type Error struct {
 type FieldError struct {
 	Field   string // path in the input: "emails[3]", "stacks[0].roles[1]", "name"
 	Reason  Reason // why, stable
-	Message string // one sentence for a person; quotes at most 64 characters of the input
+	Message string // one sentence for a person; quotes at most 64 bytes of the input
 }
+
+const maxQuote = 64 // bytes of input in FieldError.Message
 
 // LimitError has the numbers of a limit that was reached.
 type LimitError struct {

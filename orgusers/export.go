@@ -18,7 +18,7 @@ type ExportOptions struct {
 //
 // It streams in pages, in constant memory, and reads each page as it is then, so people who come or
 // go meanwhile may or may not be there. The audit trail gets an entry before the first byte leaves.
-// On an error what was written is incomplete.
+// On an error what was written is incomplete; one of w's is [ErrWriter] and wraps it.
 func (a Admin) ExportCSV(ctx context.Context, w io.Writer, o ExportOptions) error {
 	return named("Admin.ExportCSV", a.exportCSV(ctx, w, o))
 }

@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -48,8 +49,9 @@ func NewInvite(org OrgID, inv Invitation, maxAddresses int, now time.Time) (*Inv
 	}
 	var bad []FieldError
 	to, err := ParseAddressList(inv.To, maxAddresses)
-	switch e, ok := err.(*Error); {
-	case ok:
+	var e *Error
+	switch {
+	case errors.As(err, &e):
 		bad = append(bad, e.Fields...)
 	case err != nil:
 		return nil, err
@@ -114,7 +116,7 @@ func (c *Invite) decide(d *draft) error {
 		verdicts[i] = c.judge(d, r, d.counters[box]+mailed[box])
 		switch v := verdicts[i]; {
 		case v.Result == Refused:
-			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, r.Input, v.Reason.Text())})
+			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, cutText(r.Input, maxQuote), v.Reason.Text())})
 		case v.ok():
 			mailed[box]++
 			if v.Reason == "" {
@@ -223,7 +225,10 @@ func (c *Invite) carryOut(d *draft, r *Recipient, v verdict) {
 		n.after = describe(row.now)
 	}
 	if row != nil {
-		out.Member, n.member = row.now.ID, row.now
+		n.member = row.now
+		if row.was != nil || !d.dry { // the id of a row that a preview makes up is nobody's
+			out.Member = row.now.ID
+		}
 	}
 	d.report.Outcomes = append(d.report.Outcomes, out)
 	d.record(n)

@@ -51,8 +51,8 @@ func newMatrixWorld(tb testing.TB, disabled bool) *matrixWorld {
 		OfferedAt: a.now.Add(-time.Hour), SentAt: a.now.Add(-time.Hour), ExpiresAt: a.now.Add(time.Hour), Sends: 1,
 	}
 	mark := a.user("mark")
-	mark.ResetLink, mark.ResetExpires, mark.ResetRequired = officeID[orgusers.OperationID]("reset"), a.now.Add(time.Hour), true
-	mark.MFAResetLink, mark.MFAResetExpire = officeID[orgusers.OperationID]("mfa reset"), a.now.Add(time.Hour)
+	mark.ResetLink, mark.ResetExpires, mark.ResetRequired = officeID[orgusers.OperationID]("reset"), a.now.Add(59*time.Minute), true
+	mark.MFAResetLink, mark.MFAResetExpire = officeID[orgusers.OperationID]("mfa reset"), a.now.Add(59*time.Minute)
 
 	x.Clock.Tick(a.now.Sub(x.Clock.Now()))
 	putOffices(tb, x.Store, b, a)

@@ -89,17 +89,21 @@ func cleanText(field, s string, maxRunes int) (string, *FieldError) {
 		return "", &FieldError{Field: field, Reason: r, Message: message}
 	}
 	// 16 bytes a code point are more than any decomposed spelling needs.
-	tooLong := fmt.Sprintf("is longer than %d characters", maxRunes)
+	tooLong := func() (string, *FieldError) {
+		return bad(ReasonTooLong, fmt.Sprintf("is longer than %d characters", maxRunes))
+	}
 	switch {
 	case len(s) > 16*maxRunes:
-		return bad(ReasonTooLong, tooLong)
+		return tooLong()
 	case !utf8.ValidString(s):
 		return bad(ReasonCharacter, "is not valid UTF-8")
 	}
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", " ").Replace(s)
+	if strings.ContainsAny(s, "\r\t") {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", " ").Replace(s)
+	}
 	s = strings.TrimSpace(norm.NFC.String(s))
 	if utf8.RuneCountInString(s) > maxRunes {
-		return bad(ReasonTooLong, tooLong)
+		return tooLong()
 	}
 	for _, r := range s {
 		switch {

@@ -327,7 +327,15 @@ func (o *office) view(q orgusers.ViewQuery) orgusers.View {
 		return slices.Contains(q.Users, u.ID) || slices.Contains(q.UserKeys, u.Address.Key)
 	})
 	v.Sessions = o.sessions
-	for _, key := range q.Counters {
+	keys := slices.Clone(q.Counters)
+	for i := range v.Members {
+		for _, prefix := range q.PerUser {
+			if m := &v.Members[i]; m.User != "" && slices.Contains(q.Members, m.ID) {
+				keys = append(keys, prefix+string(m.User))
+			}
+		}
+	}
+	for _, key := range keys {
 		if n, ok := o.counters[key]; ok {
 			if v.Counters == nil {
 				v.Counters = map[string]int64{}
@@ -353,7 +361,7 @@ func (o *office) env() orgusers.Env {
 // decide asks Decide, and holds it to what must always be.
 func (o *office) decide(a orgusers.Actor, c orgusers.Command) (orgusers.Changes, orgusers.Report, error) {
 	o.t.Helper()
-	q := orgusers.Query(a, c)
+	q := orgusers.Query(a, c, o.now)
 	given, kept := o.view(q), o.view(q)
 	command := fmt.Sprintf("%#v", c)
 	policy := o.policy

@@ -10,13 +10,14 @@ type Rename struct {
 }
 
 // ForcePasswordReset mails a link and makes the next sign-in set a new password (R6.6). Sessions go
-// on until then (R7.4), unless [Policy.EndSessionsOnForcedReset].
+// on until then (R7.4), unless [Policy.EndSessionsOnForcedReset]. Who was mailed a moment ago, or too
+// often ([Policy.ResetMailsPerHour]), is skipped (C5).
 type ForcePasswordReset struct{ noInput }
 
 // ResetMFA mails a link that, with the current password, switches the second factor off; or, by
 // [Policy.ImmediateMFAReset], switches it off at once, deletes the recovery codes and ends the
 // sessions (R7.11, Q16). The immediate form is not for oneself and not for people of several
-// organizations.
+// organizations. As with [ForcePasswordReset], a person is not mailed too often.
 type ResetMFA struct{ noInput }
 
 // EndSessions signs people out everywhere, at once (R6.5): of accounts that belong to this
@@ -57,10 +58,16 @@ func (o Rename) apply(_ *draft, t target) change {
 // Action is [ActionForcePasswordReset].
 func (ForcePasswordReset) Action() Action { return ActionForcePasswordReset }
 
+func (ForcePasswordReset) needs(q *ViewQuery) { q.mails = append(q.mails, MailPasswordReset) }
+
+func (ForcePasswordReset) judge(d *draft, t target) verdict {
+	return d.mayMail(MailPasswordReset, t.u, t.u.ResetLink, t.u.ResetExpires.Add(-d.policy.Lifetimes.PasswordReset))
+}
+
 func (ForcePasswordReset) apply(d *draft, t target) change {
 	t.u.ResetRequired = true
 	d.mailReset(t.m.ID, t.u, MailPasswordReset, d.policy.Lifetimes.PasswordReset)
-	if d.policy.EndSessionsOnForcedReset && t.u.Orgs == 1 {
+	if d.policy.EndSessionsOnForcedReset && t.u.Orgs == 1 && !d.isSelf(t.m) { // R6.5: never one's own
 		d.endSessions(t.m.ID, t.u)
 	}
 	return change{after: "reset_required=true"}
@@ -75,17 +82,21 @@ func (d *draft) mailReset(m MemberID, u *User, kind MailKind, life time.Duration
 // Action is [ActionResetMFA].
 func (ResetMFA) Action() Action { return ActionResetMFA }
 
+func (ResetMFA) needs(q *ViewQuery) { q.mails = append(q.mails, MailMFAReset) }
+
 func (ResetMFA) judge(d *draft, t target) verdict {
 	immediate := d.policy.ImmediateMFAReset
 	switch {
-	case immediate && d.self != nil && t.m.ID == d.self.ID:
+	case immediate && d.isSelf(t.m):
 		return verdict{Refused, ReasonSelf, "C8"}
 	case immediate && t.u.Orgs > 1:
 		return skip(ReasonSeveralOrgs, "R7.11")
 	case !t.u.MFA.Enrolled():
 		return skip(ReasonNoMFA, "R7.12")
+	case immediate:
+		return allow()
 	}
-	return allow()
+	return d.mayMail(MailMFAReset, t.u, t.u.MFAResetLink, t.u.MFAResetExpire.Add(-d.policy.Lifetimes.MFAReset))
 }
 
 func (ResetMFA) apply(d *draft, t target) change {

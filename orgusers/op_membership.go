@@ -21,7 +21,6 @@ type SetRole struct {
 // SetStacks replaces the roles people have on the named stacks; stacks not named stay as they are
 // (R6.4, Q11). Stack ownership is never touched (Q12).
 type SetStacks struct {
-	noInput
 	Stacks []StackAccess
 }
 

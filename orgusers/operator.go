@@ -101,7 +101,9 @@ func (o Operator) Prune(ctx context.Context, keep time.Duration) error {
 	return named("Operator.Prune", stored(o.s.store.Prune(ctx, now, now.Add(-max(keep, day)))))
 }
 
-// Verify checks the audit trail of an organization; see [Admin.Verify].
+// Verify checks the audit trail of an organization; see [Admin.Verify]. With no organization it checks
+// the entries of account matters, which stand beside every chain: each under a seal of its own, so
+// that what was edited, made up or moved there is found, and what was deleted is not.
 func (o Operator) Verify(ctx context.Context, org OrgID) (Verification, error) {
 	v, err := o.s.verify(ctx, org)
 	return v, named("Operator.Verify", err)

@@ -85,7 +85,7 @@ func (a Action) rules() rules {
 func (d *draft) permit(op Operation, t target) verdict {
 	a := op.Action()
 	r := a.rules()
-	self := d.self != nil && t.m.ID == d.self.ID
+	self := d.isSelf(t.m)
 	if self {
 		switch {
 		case r.self == selfRefused:
@@ -120,6 +120,9 @@ func (d *draft) permit(op Operation, t target) verdict {
 	}
 	return op.judge(d, t)
 }
+
+// isSelf reports whether m is the actor's own row.
+func (d *draft) isSelf(m *Member) bool { return d.self != nil && m.ID == d.self.ID }
 
 // lastAdministrator reports whether an owner-less organization would have nobody to administer it
 // without m (R12.5). With an owner there always is one.

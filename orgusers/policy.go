@@ -27,12 +27,12 @@ type Policy struct {
 	// PeersProtected: admins cannot act on other admins, only the owner can (Q7 says they may).
 	PeersProtected bool
 	// EndSessionsOnForcedReset: [ForcePasswordReset] also ends the sessions of people who belong to
-	// this organization alone (Q18).
+	// this organization alone (Q18), save one's own (R6.5).
 	EndSessionsOnForcedReset bool
 	// UnlockSkips: [Unlock] skips who is not locked instead of refusing the whole call (Q34).
 	UnlockSkips bool
 
-	ResendCooldown time.Duration // between two mails of one invitation or offer: 60 s
+	ResendCooldown time.Duration // between two mails of one invitation, offer, or kind of reset: 60 s
 	MaxSends       int           // mails of one invitation or offer: 6, the first included
 
 	// Quotas on invitation mails, in addresses (S-026, S-155). At most, per hour by one actor:
@@ -41,6 +41,12 @@ type Policy struct {
 	InvitesPerActorHour  int
 	InvitesPerOrgDay     int
 	InvitesPerMailboxDay int
+
+	// ResetMailsPerHour and ResetMailsPerDay bound the mails of each kind, password and MFA, that
+	// administrators have sent to one account, over all organizations (C5): 3 and 10. -1: no limit. A
+	// person's own requests and sign-ins are not counted and not held up.
+	ResetMailsPerHour int
+	ResetMailsPerDay  int
 
 	// MinPassword is the least number of code points in a password: 15 (NIST 800-63B-4, 3.1.1.2);
 	// at least 8. MinPasswordMFA is that of people who have a second factor and belong to an
@@ -123,6 +129,8 @@ func (p *Policy) fill() []FieldError {
 	integer("invites_per_actor_hour", &p.InvitesPerActorHour, 2000, -1, most)
 	integer("invites_per_org_day", &p.InvitesPerOrgDay, 10_000, -1, most)
 	integer("invites_per_mailbox_day", &p.InvitesPerMailboxDay, 5, -1, most)
+	integer("reset_mails_per_hour", &p.ResetMailsPerHour, 3, -1, most)
+	integer("reset_mails_per_day", &p.ResetMailsPerDay, 10, -1, most)
 	integer("min_password", &p.MinPassword, defaultMinPassword, leastMinPassword, 64)
 	integer("min_password_mfa", &p.MinPasswordMFA, leastMinPassword, leastMinPassword, 64)
 	integer("max_sessions", &p.MaxSessions, 20, 1, 100)

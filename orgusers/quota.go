@@ -58,6 +58,61 @@ func (d *draft) countMail(a Address, most int64) {
 	d.counted = append(d.counted, Counter{Key: q.mailbox(a), Add: 1, ExpiresAt: q.today.Add(day), Most: most})
 }
 
+// mailBudget bounds one kind of mail to one account in one window of time.
+type mailBudget struct {
+	prefix string // of the counter's key, which ends with the account's id
+	until  time.Time
+	most   int
+}
+
+// mailBudgets are the budgets of a kind of mail that administrators cause; nil: it has none. A reset
+// mail has its own, apart from invitations and from the other kind of reset, so that neither can keep
+// the other from those who need it (S-026).
+func (p *Policy) mailBudgets(kind MailKind, now time.Time) []mailBudget {
+	if kind != MailPasswordReset && kind != MailMFAReset {
+		return nil
+	}
+	in := func(window time.Duration, most int) mailBudget {
+		begin := now.Truncate(window)
+		return mailBudget{fmt.Sprintf("mail/%s/%s/%d/", kind, window, begin.Unix()), begin.Add(window), most}
+	}
+	return []mailBudget{in(time.Hour, p.ResetMailsPerHour), in(day, p.ResetMailsPerDay)}
+}
+
+// at asks for the mail budgets of this time.
+func (q ViewQuery) at(now time.Time) ViewQuery {
+	q.PerUser = slices.Clip(q.PerUser)
+	for _, kind := range q.mails {
+		for _, b := range new(Policy).mailBudgets(kind, now) {
+			q.PerUser = append(q.PerUser, b.prefix)
+		}
+	}
+	q.mails = nil
+	return q
+}
+
+// mayMail judges one more mail of a kind to an account (C5). link is the one mailed before, if it is
+// still good, and sentAt when that was.
+func (d *draft) mayMail(kind MailKind, u *User, link OperationID, sentAt time.Time) verdict {
+	if link != "" && !d.env.Now.Before(sentAt) && d.env.Now.Before(sentAt.Add(d.policy.ResendCooldown)) {
+		return skip(ReasonCooldown, "C5")
+	}
+	for _, b := range d.policy.mailBudgets(kind, d.env.Now) {
+		if !within(d.counters[b.prefix+string(u.ID)], 1, b.most) {
+			return skip(ReasonResendLimit, "C5")
+		}
+	}
+	return allow()
+}
+
+// spendMail counts a mail against its budgets, if it has any. A command that did not ask mayMail fails
+// at the bound, so nothing is mailed past it.
+func (d *draft) spendMail(kind MailKind, u UserID) {
+	for _, b := range d.policy.mailBudgets(kind, d.env.Now) {
+		d.counted = append(d.counted, Counter{Key: b.prefix + string(u), Add: 1, ExpiresAt: b.until, Most: max(int64(b.most), 0)})
+	}
+}
+
 // sumCounters sorts by key and adds up what is for the same counter.
 func sumCounters(c []Counter) []Counter {
 	slices.SortFunc(c, func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })

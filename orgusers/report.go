@@ -22,7 +22,7 @@ type Report struct {
 
 // Outcome is how a call ended for one person.
 type Outcome struct {
-	Member MemberID // empty if there is none (an address that could not be invited)
+	Member MemberID // empty if there is none (an address that could not be invited, or is not yet in a preview)
 	Email  string
 	Line   int    // for invitations: the line of the pasted text, from 1
 	Input  string // for invitations: the piece of text, when no address was found in it

@@ -124,6 +124,13 @@ func TestRules_Invite(t *testing.T) {
 		require.Equal(t, []string{"to[1]", "domain_not_allowed"}, []string{e.Fields[0].Field, string(e.Fields[0].Reason)})
 		require.Contains(t, e.Fields[0].Message, "line 2")
 		require.Equal(t, "to[2]", e.Fields[1].Field)
+		long := orgusers.Invitation{To: strings.Repeat("ä\x01\u202e", 400), AllOrNothing: true}
+		_, _, err = o.inviteAs("adam", long)
+		require.ErrorAs(t, err, &e)
+		quoted := e.Fields[0].Message[strings.IndexByte(e.Fields[0].Message, '"')+1 : strings.LastIndexByte(e.Fields[0].Message, '"')]
+		require.LessOrEqual(t, len(quoted), 64, "a message quotes little")
+		require.Contains(t, quoted, "ä??ä??")
+		require.Contains(t, quoted, "…")
 		inv.AllOrNothing = false
 		_, _, lines := o.invited("adam", inv)
 		require.Equal(t, "nia: applied", lines[0])

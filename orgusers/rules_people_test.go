@@ -323,8 +323,34 @@ func TestRules_Accounts(t *testing.T) {
 			require.Equal(t, o.now.Add(24*time.Hour), u.ResetExpires, "Q14")
 			require.Equal(t, c.Effects[0].Operation, u.ResetLink, "the newest link")
 		}
+		after.now = after.now.Add(time.Minute)
 		c, again, _ := after.decideBulk("adam", orgusers.ForcePasswordReset{}, "mark")
 		require.Equal(t, c.Effects[0].Operation, again.user("mark").ResetLink, "Q14: the newest voids the older")
+	})
+	t.Run("C5 S-026 what resets mail is counted, and bounded in the commit", func(t *testing.T) {
+		t.Parallel()
+		for _, op := range []orgusers.Operation{orgusers.ForcePasswordReset{}, orgusers.ResetMFA{}} {
+			o := usual(t)
+			c, after, _ := o.decideBulk("adam", op, "mark", "sven")
+			require.Len(t, c.Counters, 4, "an hour and a day, for each")
+			for _, n := range c.Counters {
+				require.Equal(t, int64(1), n.Add)
+				require.Contains(t, []int64{3, 10}, n.Most)
+				require.LessOrEqual(t, len(n.Key), 128)
+			}
+			after.now = after.now.Add(time.Minute)
+			after.policy.ResetMailsPerHour, after.policy.ResetMailsPerDay = 1, -1
+			c, _, lines := after.decideBulk("adam", op, "mark", "olivia")
+			require.Equal(t, []string{"mark: skipped resend_limit C5", "olivia: skipped owner R1.14"}, lines)
+			require.Empty(t, c.Counters)
+			after.policy.ResetMailsPerHour = -1
+			c, _, _ = after.decideBulk("adam", op, "mark")
+			require.Zero(t, c.Counters[0].Most, "-1 is no limit")
+		}
+		o := usual(t)
+		o.policy.ImmediateMFAReset, o.policy.ResetMailsPerHour = true, 1
+		c, _, _ := o.decideBulk("adam", orgusers.ResetMFA{}, "mark")
+		require.Empty(t, c.Counters, "a notice is no link")
 	})
 	t.Run("Q18 forced reset that ends sessions", func(t *testing.T) {
 		t.Parallel()
@@ -334,6 +360,11 @@ func TestRules_Accounts(t *testing.T) {
 		require.Equal(t, []string{"mark"}, o.ended(&c), "the multi-organization rule holds")
 		require.Equal(t, o.now, after.user("mark").SessionsValidFrom)
 		require.True(t, after.user("sven").SessionsValidFrom.IsZero())
+		c, after, lines := o.decideBulk("adam", orgusers.ForcePasswordReset{}, "adam", "mark")
+		require.Equal(t, []string{"adam: applied", "mark: applied"}, lines)
+		require.Equal(t, []string{"mark"}, o.ended(&c), "R6.5: never one's own")
+		require.True(t, after.user("adam").ResetRequired)
+		require.Equal(t, o.user("adam").SessionsValidFrom, after.user("adam").SessionsValidFrom)
 	})
 	t.Run("R6.7 R7.11 Q15 MFA reset by link", func(t *testing.T) {
 		t.Parallel()

@@ -110,6 +110,38 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	require.Contains(t, printed([]byte(key)), hex.EncodeToString(key))
 }
 
+// TestS233_MailsPrintWithoutTheirLink: a link is a secret wherever a mail is printed. Its JSON is whole,
+// for mailers that queue, and so a handler that writes JSON shows it where a mail lies inside a value.
+func TestS233_MailsPrintWithoutTheirLink(t *testing.T) {
+	t.Parallel()
+	const token = "Y2FuYXJ5bGluaw"
+	m := Mail{ID: "e-1", Org: "o-1", MailData: MailData{Kind: MailInvitation, To: "jane@x.example"}, Link: "https://app.example/?token=" + token}
+	type job struct {
+		N    int
+		Mail Mail
+	}
+	var out strings.Builder
+	for _, v := range []any{m, &m, []Mail{m}, []any{m, &m}, map[string]Mail{"m": m}, job{1, m}, &job{1, m}, []job{{1, m}}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		fmt.Fprintln(&out, v, fmt.Sprint("in a text ", v), fmt.Errorf("not sent: %v", v))
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v, "inside", []any{v})
+	}
+	for _, v := range []any{m, &m} {
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v, slog.Group("g", "v", v))
+	}
+	for _, s := range forms([]byte(token)) {
+		require.NotContains(t, out.String(), s)
+	}
+	require.Contains(t, out.String(), "invitation e-1", "which mail it was shows")
+	b, err := json.Marshal(m)
+	require.NoError(t, err)
+	var back Mail
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, m, back)
+}
+
 func TestS234_StoreErrors(t *testing.T) {
 	t.Parallel()
 	const host = "db-7.internal:5432"
@@ -151,7 +183,7 @@ func TestS234_StoreErrors(t *testing.T) {
 
 func sentinels() []error {
 	return []error{
-		ErrNotFound, ErrDenied, ErrInvalid, ErrConflict, ErrExpired, ErrSeats, ErrLimit, ErrGate, ErrBusy, ErrRequestReused, ErrUnknownOutcome, ErrStore,
+		ErrNotFound, ErrDenied, ErrInvalid, ErrConflict, ErrExpired, ErrSeats, ErrLimit, ErrGate, ErrBusy, ErrRequestReused, ErrUnknownOutcome, ErrWriter, ErrStore,
 	}
 }
 

@@ -213,6 +213,9 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	}
 	asks := ok && b.Action() == ActionEndSessions && s.sessions != nil
 	replays := v.Request != nil && request != nil
+	if replays && d.action == ActionLeave && v.Request.Digest == request.Digest {
+		return d, d.replay(v.Request, request) // leaving ends the right to leave; the digest names who asked
+	}
 	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
 		if err := c.authorize(d); err != nil {
 			return nil, s.refused(ctx, d, err)
@@ -289,6 +292,7 @@ func (s *Service) beside(ctx context.Context, d *draft, request *Request) error 
 	return s.store.Record(ctx, d.audit, request)
 }
 
+// seq is the length of the chain that entries stand beside.
 func (d *draft) seq() int64 {
 	if d.org.was == nil {
 		return 0
@@ -297,24 +301,32 @@ func (d *draft) seq() int64 {
 }
 
 // refused records a denied attempt beside the audit chain, unless the actor has no row in the
-// organization: a stranger leaves no trace in somebody else's trail (S-156). It returns the error.
+// organization: a stranger leaves no trace in somebody else's trail (S-156). What was asked of one's
+// own account goes to no organization's (R10.6). It returns the error.
 func (s *Service) refused(ctx context.Context, d *draft, err error) error {
 	var e *Error
-	if !errors.As(err, &e) || e.Kind == ErrInvalid || e.Kind == ErrNotFound || d.org.was == nil {
+	if !errors.As(err, &e) || errors.Is(e.Kind, ErrInvalid) || errors.Is(e.Kind, ErrNotFound) {
 		return err
 	}
-	if d.self == nil && d.role != actsAsLink && d.role != actsAsOperator {
+	n := note{result: Refused, reason: e.Reason, object: e.Kind.Error()}
+	if d.org.was == nil {
+		own := d.userByID[d.actor.User]
+		if own == nil || own.was == nil || !errors.Is(e.Kind, ErrDenied) {
+			return err
+		}
+		n.user, n.email = own.was.ID, own.was.Address.Email
+	} else if d.self == nil && d.role != actsAsLink && d.role != actsAsOperator {
 		return err
 	}
 	if d.dry && d.role == actsAsLink {
 		return err // a mail scanner that opens an old link a hundred times (S-033)
 	}
 	d.audit = nil
-	d.record(note{result: Refused, reason: e.Reason, object: e.Kind.Error()})
+	d.record(n)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if rerr := s.beside(ctx, d, nil); rerr != nil {
-		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", string(d.action), "org", string(d.org.was.ID), "err", rerr)
+		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", string(d.action), "org", string(d.audit[0].Org), "err", rerr)
 		e.Err = errors.Join(e.Err, rerr)
 	}
 	return e

@@ -133,8 +133,9 @@ func (d *draft) stack(id StackID) *row[Stack] {
 
 func (d *draft) freeStackName(name string, except StackID) (string, error) {
 	clean, _ := cleanName("name", name, true)
+	lower := strings.ToLower(clean) // folding would call too much the same
 	for _, s := range d.stacks {
-		if s.now != nil && s.now.ID != except && strings.ToLower(s.now.Name) == strings.ToLower(clean) {
+		if s.now != nil && s.now.ID != except && strings.ToLower(s.now.Name) == lower {
 			return "", invalid(FieldError{Field: "name", Reason: ReasonDuplicate, Message: "another stack has this name"})
 		}
 	}
@@ -198,11 +199,12 @@ func (c SaveRole) decide(d *draft) error {
 	name, _ := cleanNameUpTo(maxRoleName, "name", c.Name, true)
 	perms, _ := cleanPermissions("permissions", c.Permissions)
 	var found *row[StackRole]
+	lower := strings.ToLower(name)
 	for _, r := range d.roles {
 		switch {
 		case r.now.ID == c.Role:
 			found = r
-		case strings.ToLower(r.now.Name) == strings.ToLower(name):
+		case strings.ToLower(r.now.Name) == lower:
 			return invalid(FieldError{Field: "name", Reason: ReasonDuplicate, Message: "another role has this name"})
 		}
 	}

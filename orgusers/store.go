@@ -113,10 +113,13 @@ type ViewQuery struct {
 	Users    []UserID     // these accounts
 	UserKeys []AddressKey // the accounts with these addresses
 	Counters []string     // the values of these counters
+	PerUser  []string     // the values of more counters: each of these with each UserID on a row of Members put at its end
 
 	// Person asks for one account with its memberships and sessions, by one of the three; in one
 	// statement with the Counters, if nothing else is asked for. Nobody found is no error.
 	Person PersonQuery
+
+	mails []MailKind // whose budgets are looked at: PerUser, once the time is known
 }
 
 // PersonQuery names one account in one of three ways; the zero value names none.

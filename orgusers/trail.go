@@ -100,7 +100,8 @@ func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry
 	}
 }
 
-// ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column.
+// ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column. Errors are as for
+// [Admin.ExportCSV].
 func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error {
 	const op = "Admin.ExportAudit"
 	out := newCSVWriter(w)

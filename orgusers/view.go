@@ -11,6 +11,7 @@ func (s *Service) view(ctx context.Context, q ViewQuery) (View, error) {
 	if q.Org != "" && !wellFormed(q.Org) {
 		return View{}, notFound()
 	}
+	q = q.at(s.now())
 	q.Members, q.Joined, q.Stacks, q.Users = plausible(q.Members), plausible(q.Joined), plausible(q.Stacks), plausible(q.Users)
 	v, err := s.store.View(ctx, q)
 	return v, stored(err)

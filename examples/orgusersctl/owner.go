@@ -93,7 +93,7 @@ func restoreOwner(ctx context.Context, c *call, op orgusers.Operator, org orguse
 // possible decides the command and throws the decision away.
 func possible(ctx context.Context, c *call, cmd orgusers.RestoreOwner, by string) error {
 	actor := orgusers.Actor{User: orgusers.UserID(by)}
-	v, err := c.store.View(ctx, orgusers.Query(actor, cmd))
+	v, err := c.store.View(ctx, orgusers.Query(actor, cmd, time.Now()))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (v orgusers.View
 		return v, err
 	}
 	users, keys := slices.Clone(q.Users), slices.Clone(q.UserKeys)
+	q.Counters = slices.Clone(q.Counters)
 	if o := st.Orgs[q.Org]; o != nil {
 		u, k := o.view(&q, &v)
 		users, keys = append(users, u...), append(keys, k...)
@@ -45,6 +46,11 @@ func (o *org) view(q *orgusers.ViewQuery, v *orgusers.View) (users []orgusers.Us
 	for _, id := range q.Members {
 		if m := o.Members[id]; m != nil {
 			inviters = append(inviters, m.InvitedBy)
+			for _, prefix := range q.PerUser {
+				if m.User != "" {
+					q.Counters = append(q.Counters, prefix+string(m.User))
+				}
+			}
 		}
 	}
 	for _, m := range o.Members {

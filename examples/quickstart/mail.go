@@ -3,7 +3,9 @@ package main
 import (
 	"io"
 	"log"
+	"mime"
 	"mime/multipart"
+	"mime/quotedprintable"
 	"net/mail"
 	"net/url"
 	"os"
@@ -11,9 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"mime"
-	"mime/quotedprintable"
 )
 
 // mailFolder is where the mails lie. A person would read them in a mail program.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,5 +13,5 @@ func TestReadmeShowsThisProgram(t *testing.T) {
 	require.NoError(t, err)
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	require.True(t, strings.Contains(string(readme), "```go\n"+string(program)+"```\n"), "README.md must contain examples/wiring/main.go")
+	require.Contains(t, string(readme), "```go\n"+string(program)+"```\n", "README.md must contain examples/wiring/main.go")
 }

@@ -19,7 +19,7 @@ type model struct {
 	orgs     []*org
 	accounts map[string]*account // by address
 	outbox   []effect
-	quota    map[string]int    // invitation mails, by whose and when
+	quota    map[string]int    // mails, by whose and when
 	answers  map[string]answer // by organization and request id
 	sessions map[int]time.Time // when the account's session in the host's own store began
 }
@@ -31,6 +31,7 @@ type policy struct {
 	PerHour    int // invitations by one actor
 	PerMailbox int // invitations to one mailbox in a day
 	MaxSends   int // mails of one invitation or offer
+	Resets     int // mails of one kind of reset to one account in an hour; a day has one more
 }
 
 type (
@@ -51,8 +52,8 @@ type (
 		reset, mfaReset                    ticket
 	}
 	ticket struct { // a mailed link as far as an account remembers it
-		op    int // 0: none
-		until time.Time
+		op          int // 0: none
+		sent, until time.Time
 	}
 	row struct {
 		id, user                               int // user 0: pending
@@ -255,7 +256,8 @@ func (m *model) call(a actor, o *org, input string, may func(actor, *org) string
 	earlier, again := m.answers[key]
 	var res result
 	res.err = may(a, o)
-	if res.err == "" && again {
+	gone := strings.HasSuffix(input, " leave") && earlier.input == input // who left may hear it again
+	if again && (res.err == "" || gone) {
 		if earlier.input != input {
 			return result{err: "request_reused"}
 		}

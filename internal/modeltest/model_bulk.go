@@ -138,6 +138,10 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		if u.name == p.name {
 			return "applied unchanged"
 		}
+	case "force_password_reset":
+		if why := m.resetTooSoon(p.kind, u, u.reset); why != "" {
+			return "skipped " + why
+		}
 	case "reset_mfa": // R7.11
 		switch {
 		case m.policy.ImmediateMFA && self:
@@ -146,6 +150,9 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 			return "skipped several_organizations"
 		case !u.mfa:
 			return "skipped mfa_not_enabled"
+		}
+		if why := m.resetTooSoon(p.kind, u, u.mfaReset); !m.policy.ImmediateMFA && why != "" {
+			return "skipped " + why
 		}
 	case "end_sessions":
 		if _, some := m.sessions[r.user]; m.policy.HostSessions && !some {
@@ -196,7 +203,9 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 	case "force_password_reset": // R6.6, Q18
 		u.mustReset = true
 		m.mailReset(u, "password_reset", 24*time.Hour)
-		if m.policy.EndOnReset && !m.several(r.user) {
+		u.reset.sent = m.now
+		m.countReset(p.kind, u)
+		if m.policy.EndOnReset && !m.several(r.user) && r.user != a.user {
 			m.endSessions(u)
 		}
 	case "reset_mfa": // Q15, Q16
@@ -206,7 +215,8 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 			m.endSessions(u)
 			return
 		}
-		u.mfaReset = ticket{m.op, m.now.Add(time.Hour)}
+		u.mfaReset = ticket{m.op, m.now, m.now.Add(time.Hour)}
+		m.countReset(p.kind, u)
 		m.mail("mfa_reset", u.email, link{"mfa", -1, u.id, m.op})
 	case "end_sessions":
 		m.endSessions(u)
@@ -251,8 +261,31 @@ func (m *model) endSessions(u *account) {
 }
 
 func (m *model) mailReset(u *account, kind string, life time.Duration) {
-	u.reset = ticket{m.op, m.now.Add(life)}
+	u.reset = ticket{op: m.op, until: m.now.Add(life)}
 	m.mail(kind, u.email, link{"password", -1, u.id, m.op})
+}
+
+// resetTooSoon is C5: a minute between two mails of a kind to an account, and not too many in an hour
+// and a day, whatever organization they are from.
+func (m *model) resetTooSoon(kind string, u *account, last ticket) string {
+	hour, today := m.resets(kind, u)
+	switch {
+	case last.op != 0 && m.now.Before(last.sent.Add(time.Minute)):
+		return "cooldown"
+	case m.quota[hour] >= m.policy.Resets, m.quota[today] > m.policy.Resets:
+		return "resend_limit"
+	}
+	return ""
+}
+
+func (m *model) countReset(kind string, u *account) {
+	hour, today := m.resets(kind, u)
+	m.quota[hour]++
+	m.quota[today]++
+}
+
+func (m *model) resets(kind string, u *account) (hour, today string) {
+	return fmt.Sprint(kind, u.id, m.now.Format(" 2006-01-02 15")), fmt.Sprint(kind, u.id, m.now.Format(" 2006-01-02"))
 }
 
 // allowed answers for everybody which operation is open to them alone, and why not.

@@ -93,7 +93,7 @@ func newRun(rt *rapid.T, t *testing.T, opens map[string]func(testing.TB) orguser
 	r.roles.learn(developer, orgusers.RoleDeveloper)
 	r.roles.learn(contentManager, orgusers.RoleContentManager)
 	p := policy{
-		PerHour: 2000, PerMailbox: 5, MaxSends: 6, ImmediateMFA: r.chance("immediate MFA reset", 30), PeersProtected: r.chance("peers protected", 20),
+		PerHour: 2000, PerMailbox: 5, MaxSends: 6, Resets: 3, ImmediateMFA: r.chance("immediate MFA reset", 30), PeersProtected: r.chance("peers protected", 20),
 		EndOnReset: r.chance("forced reset ends sessions", 20), UnlockSkips: r.chance("unlock skips", 30),
 		NeverExpire: r.chance("invitations never expire", 10), HostSessions: r.chance("host keeps sessions", 40),
 	}
@@ -105,6 +105,9 @@ func newRun(rt *rapid.T, t *testing.T, opens map[string]func(testing.TB) orguser
 	}
 	if r.chance("few mails", 50) {
 		p.MaxSends = 2
+	}
+	if r.chance("few reset mails", 50) {
+		p.Resets = 1
 	}
 	if r.chance("passwords", 10) {
 		r.hashes = 2

@@ -44,6 +44,7 @@ func newSide(t testing.TB, name string, store orgusers.Store, p policy) *side {
 			ImmediateMFAReset: p.ImmediateMFA, PeersProtected: p.PeersProtected, EndSessionsOnForcedReset: p.EndOnReset,
 			UnlockSkips: p.UnlockSkips, InvitationsNeverExpire: p.NeverExpire, InvitesPerActorHour: p.PerHour,
 			InvitesPerMailboxDay: p.PerMailbox, MaxSends: p.MaxSends,
+			ResetMailsPerHour: p.Resets, ResetMailsPerDay: p.Resets + 1,
 		}
 		if p.HostSessions {
 			c.Sessions = s.sessions

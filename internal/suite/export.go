@@ -342,10 +342,14 @@ func exportWriterFails(t *testing.T, open Opener) {
 		return len(p), nil
 	}), orgusers.ExportOptions{})
 	require.ErrorIs(t, err, full)
+	require.Equal(t, "orgusers: Admin.ExportCSV: writer failed", kindOf(t, err).Error())
+	require.ErrorIs(t, err, orgusers.ErrWriter)
+	require.NotErrorIs(t, err, orgusers.ErrStore)
 	require.Equal(t, 3, writes, "nothing is written after the first failure")
 
 	err = org.Admin().ExportCSV(world.Ctx(), writer(func(p []byte) (int, error) { return len(p) / 2, nil }), orgusers.ExportOptions{})
 	require.ErrorIs(t, err, io.ErrShortWrite)
 	err = org.Admin().ExportAudit(world.Ctx(), writer(func([]byte) (int, error) { return 0, full }), orgusers.AuditList{})
 	require.ErrorIs(t, err, full)
+	require.ErrorIs(t, err, orgusers.ErrWriter)
 }

@@ -20,6 +20,9 @@ func invitationLimits(c cases) {
 	c.with("S-026 per organization", policy(func(p *orgusers.Policy) { p.InvitesPerOrgDay = 3 }), limitOrg)
 	c.with("S-026 per mailbox", policy(func(p *orgusers.Policy) { p.InvitesPerMailboxDay = 2 }), limitMailbox)
 	c.with("S-026 per invitation", policy(func(p *orgusers.Policy) { p.MaxSends = 3 }), limitSends)
+	for _, op := range []orgusers.Operation{orgusers.ForcePasswordReset{}, orgusers.ResetMFA{}} {
+		c.run("S-026 C5 "+string(op.Action()), func(t *testing.T, w *world.World) { limitResets(t, w, op) })
+	}
 }
 
 // inviteTo invites and returns the outcomes.

@@ -577,7 +577,8 @@ func walking(t *testing.T, open Opener) {
 	require.Equal(t, 24, n)
 
 	before := store.count("Members")
-	for range org.Admin().All(world.Ctx(), orgusers.List{Limit: 5}) {
+	for _, err := range org.Admin().All(world.Ctx(), orgusers.List{Limit: 5}) {
+		require.NoError(t, err)
 		break
 	}
 	require.Equal(t, before+1, store.count("Members"), "who stops walking reads no further")

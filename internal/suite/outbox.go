@@ -221,6 +221,7 @@ func voids() map[string]func(x team) (want []string) {
 		},
 		"reset asked for again": func(x team) []string {
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, x.member.ID))
+			x.w.Clock.Tick(time.Minute)
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, x.member.ID))
 			return []string{"password_reset"}
 		},
@@ -241,6 +242,7 @@ func voids() map[string]func(x team) (want []string) {
 		},
 		"MFA reset asked for again": func(x team) []string {
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.ResetMFA{}, x.member.ID))
+			x.w.Clock.Tick(time.Minute)
 			require.NoError(x.t, x.Admin().Do(world.Ctx(), orgusers.ResetMFA{}, x.member.ID))
 			return []string{"mfa_reset"}
 		},

@@ -30,6 +30,7 @@ func Requests(t *testing.T, open Opener) {
 		"S225_UnknownOutcomeIsCleared":       unknownOutcome,
 		"S225_AnswersAreForgotten":           answersForgotten,
 		"S225_AnswersNeedTheRightOfTheDay":   answersNeedRights,
+		"S225_S156_LeavingIsAnsweredAgain":   leavingIsAnswered,
 		"S225_PreviewsTakeNoId":              previewsTakeNoID,
 		"S225_IdsAreVisibleASCII":            requestSyntax,
 		"S026_S155_QuotasCountAddresses":     quotasCountAddresses,
@@ -91,8 +92,14 @@ func repeatedIsAnswered(t *testing.T, open Opener) {
 
 	// Operations on people, each with input of its own.
 	for i, op := range []orgusers.Operation{
-		orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: id, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
-		orgusers.Rename{Name: orgusers.Name{First: "Max"}}, orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.ForcePasswordReset{}, orgusers.EndSessions{}, orgusers.Remove{},
+		orgusers.SetRole{Role: orgusers.RoleAdmin},
+		orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: id, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}},
+		orgusers.Rename{Name: orgusers.Name{First: "Max"}},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.ForcePasswordReset{},
+		orgusers.EndSessions{},
+		orgusers.Remove{},
 	} {
 		door := x.asked(fmt.Sprint("op-", i))
 		rep, err := door.Apply(world.Ctx(), op, x.member.ID)
@@ -377,6 +384,41 @@ func answersNeedRights(t *testing.T, open Opener) {
 	require.NoError(t, x.Admin().Do(world.Ctx(), orgusers.Remove{}, x.admin.ID))
 	_, err = call()
 	fails(t, err, orgusers.ErrNotFound, "")
+}
+
+// leavingIsAnswered: leaving ends the right to leave, but not the right to hear that one has left.
+func leavingIsAnswered(t *testing.T, open Opener) {
+	w := world.New(t, open(t))
+	x, y := newTeam(t, w, "acme"), newTeam(t, w, "other")
+	leave := func(by orgusers.UserID, id string, org orgusers.OrgID) error {
+		return w.Svc.Account(request(w.Actor(by), id)).Leave(world.Ctx(), org)
+	}
+	actor := request(w.Actor(x.member.User), "bye")
+	require.NoError(t, w.Svc.Account(actor).Leave(world.Ctx(), x.ID))
+	x.gone("member")
+	before, entries := stateOf(t, w, x.ID), w.Trail(x.ID)
+	for range 2 {
+		w.Clock.Tick(time.Minute)
+		require.NoError(t, w.Svc.Account(actor).Leave(world.Ctx(), x.ID), "with the session that leaving has ended, too")
+		require.NoError(t, w.Second().Svc.Account(actor).Leave(world.Ctx(), x.ID))
+	}
+	fails(t, leave(x.member.User, "bye-again", x.ID), orgusers.ErrNotFound, "")
+	fails(t, leave(x.member.User, "", x.ID), orgusers.ErrNotFound, "")
+	fails(t, leave(x.member.User, "bye", y.ID), orgusers.ErrNotFound, "")
+	for _, stranger := range []orgusers.UserID{y.member.User, y.owner.User, "nobody"} {
+		fails(t, leave(stranger, "bye", x.ID), orgusers.ErrNotFound, "")
+	}
+	_, err := w.Svc.Admin(actor, x.ID).Members(world.Ctx(), orgusers.List{})
+	fails(t, err, orgusers.ErrNotFound, "")
+	_, err = w.Svc.Admin(actor, x.ID).CreateStack(world.Ctx(), "Mine")
+	fails(t, err, orgusers.ErrNotFound, "")
+	fails(t, leave(x.admin.User, "bye", x.ID), orgusers.ErrRequestReused, "")
+	x.same(before)
+	require.Equal(t, entries, w.Trail(x.ID), "an answer is no event")
+
+	rejoined := Add(t, w, x.ID, Person{Email: x.email("member")})[0]
+	require.NoError(t, leave(rejoined.User, "bye", x.ID))
+	require.Equal(t, rejoined.ID, x.memberOf(x.email("member")).ID, "nothing is done a second time")
 }
 
 func previewsTakeNoID(t *testing.T, open Opener) {

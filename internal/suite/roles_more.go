@@ -41,7 +41,7 @@ func roleElsewhere(t *testing.T, w *world.World) {
 			return orgusers.Bulk{Org: org, Operation: orgusers.Remove{}, Members: []orgusers.MemberID{x.member.ID}}
 		},
 	} {
-		v, err := w.Store.View(ctx, orgusers.Query(actor, c(x.ID)))
+		v, err := w.Store.View(ctx, orgusers.Query(actor, c(x.ID), w.Clock.Now()))
 		require.NoError(t, err)
 		changes, _, err := orgusers.Decide(v, actor, c(y.ID), orgusers.Policy{}, env)
 		fails(t, err, orgusers.ErrNotFound, "")

@@ -170,8 +170,12 @@ func history(x team) {
 	require.NoError(x.t, err)
 	access := []orgusers.StackAccess{{Stack: stack, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}
 	for i, op := range []orgusers.Operation{
-		orgusers.SetRole{Role: orgusers.RoleAdmin}, orgusers.SetRole{Role: orgusers.RoleMember}, orgusers.SetStacks{Stacks: access},
-		orgusers.Deactivate{}, orgusers.Reactivate{}, orgusers.ForcePasswordReset{},
+		orgusers.SetRole{Role: orgusers.RoleAdmin},
+		orgusers.SetRole{Role: orgusers.RoleMember},
+		orgusers.SetStacks{Stacks: access},
+		orgusers.Deactivate{},
+		orgusers.Reactivate{},
+		orgusers.ForcePasswordReset{},
 	} {
 		_, err := door(10+i).Apply(ctx, op, x.member.ID, x.owner.ID) // the owner is skipped in most
 		require.NoError(x.t, err)

@@ -14,8 +14,9 @@ import (
 )
 
 // large is an organization of n members beside its owner, in which every tenth is an admin.
-func large(t testing.TB, n int) (*world.World, world.Org, []orgusers.MemberID) {
-	w := world.New(t, memstore.New(), func(c *orgusers.Config) {
+func large(tb testing.TB, n int) (*world.World, world.Org, []orgusers.MemberID) {
+	tb.Helper()
+	w := world.New(tb, memstore.New(), func(c *orgusers.Config) {
 		c.Policy.InvitesPerActorHour, c.Policy.InvitesPerOrgDay = -1, -1
 	})
 	org := w.NewOrg("Large", "owner@large.example")
@@ -26,7 +27,7 @@ func large(t testing.TB, n int) (*world.World, world.Org, []orgusers.MemberID) {
 		*c.Org = rec
 		for i := from; i < min(n, from+1000); i++ {
 			addr, err := orgusers.ParseAddress(fmt.Sprintf("p%07d@large.example", i))
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			u := orgusers.User{ID: orgusers.UserID(fmt.Sprintf("01900000-0000-7000-8000-%012d", i)), Address: addr, Verified: true, Orgs: 1, Name: orgusers.Name{First: fmt.Sprint("P", i)}, Version: 1}
 			m := orgusers.Member{
 				ID: orgusers.MemberID(fmt.Sprintf("01900000-0000-7000-9000-%012d", i)), Org: org.ID, User: u.ID, Address: addr,
@@ -36,7 +37,7 @@ func large(t testing.TB, n int) (*world.World, world.Org, []orgusers.MemberID) {
 			c.Org.Tally.Members++
 			ids = append(ids, m.ID)
 		}
-		require.NoError(t, w.Store.Commit(context.Background(), c))
+		require.NoError(tb, w.Store.Commit(context.Background(), c))
 		rec = org.Record()
 	}
 	return w, org, ids

@@ -61,16 +61,22 @@ func (c *counters) room(add []orgusers.Counter) bool {
 }
 
 // read returns the values of counters; nil if none is asked for.
-func (c *counters) read(keys []string) map[string]int64 {
-	if len(keys) == 0 {
+func (c *counters) read(lists ...[]string) map[string]int64 {
+	n := 0
+	for _, keys := range lists {
+		n += len(keys)
+	}
+	if n == 0 {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	values := make(map[string]int64, len(keys))
-	for _, key := range keys {
-		if n := c.byKey[key]; n != nil {
-			values[key] = n.value
+	values := make(map[string]int64, n)
+	for _, keys := range lists {
+		for _, key := range keys {
+			if n := c.byKey[key]; n != nil {
+				values[key] = n.value
+			}
 		}
 	}
 	return values

@@ -39,7 +39,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 		r.account(s.userKeys[key])
 	}
 	r.view.Person = s.person(q.Person)
-	r.view.Counters = s.counters.read(q.Counters)
+	r.view.Counters = s.counters.read(q.Counters, r.personal)
 	return r.view, nil
 }
 
@@ -50,6 +50,7 @@ type reading struct {
 	grants   bool
 	rows     set[orgusers.MemberID]
 	accounts set[orgusers.UserID]
+	personal []string // the keys of PerUser
 }
 
 func (r *reading) row(m *member) {
@@ -73,6 +74,11 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 		if m := o.members[id]; m != nil {
 			r.account(r.s.userKeys[m.Address.Key])
 			people = append(people, m)
+			for _, prefix := range q.PerUser {
+				if m.User != "" {
+					r.personal = append(r.personal, prefix+string(m.User))
+				}
+			}
 		}
 	}
 	for _, user := range q.Joined {

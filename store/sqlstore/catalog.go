@@ -26,6 +26,16 @@ type catalogQuery struct {
 	counters  []string
 }
 
+// perUser adds the counters of people: each prefix with each of their ids.
+func (q *catalogQuery) perUser(prefixes []string, people []orgusers.UserID) {
+	for _, prefix := range prefixes {
+		for _, id := range people {
+			q.counters = append(q.counters, prefix+string(id))
+		}
+	}
+	q.counters = distinct(q.counters)
+}
+
 // readCatalog reads stacks, roles and counters, in one statement unless the lists are long.
 func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalogQuery, v *orgusers.View) error {
 	if q.allStacks {
@@ -35,7 +45,7 @@ func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalog
 	if q.allStacks || q.roles {
 		n = max(n, 1)
 	}
-	if len(q.counters) > 0 {
+	if len(q.counters) > 0 && v.Counters == nil {
 		v.Counters = make(map[string]int64, len(q.counters))
 	}
 	seen := make(map[orgusers.StackID]bool)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
@@ -179,24 +180,34 @@ func (r *viewReader) grants(ctx context.Context) error {
 }
 
 func (r *viewReader) catalog(ctx context.Context) error {
-	q := catalogQuery{counters: r.counters}
+	q := catalogQuery{counters: slices.Clone(r.counters)}
+	people := r.people()
+	q.perUser(r.q.PerUser, people)
 	if r.q.Org != "" {
 		q.stacks, q.allStacks, q.roles = distinct(r.q.Stacks), r.q.AllStack, r.q.Roles
 	}
 	if r.q.Org != "" && r.q.Owned {
-		asked := make(map[orgusers.MemberID]bool, len(r.q.Members))
-		for _, id := range r.q.Members {
-			asked[id] = true
-		}
-		owners := r.joined()
-		for i := range r.v.Members {
-			if m := &r.v.Members[i]; asked[m.ID] {
-				owners = append(owners, m.User)
-			}
-		}
-		q.owners = distinct(owners)
+		q.owners = distinct(people, r.joined())
 	}
 	return r.readCatalog(ctx, r.q.Org, q, r.v)
+}
+
+// people are the users on the rows of Members.
+func (r *viewReader) people() []orgusers.UserID {
+	if !r.q.Owned && len(r.q.PerUser) == 0 {
+		return nil
+	}
+	asked := make(map[orgusers.MemberID]bool, len(r.q.Members))
+	for _, id := range r.q.Members {
+		asked[id] = true
+	}
+	var users []orgusers.UserID
+	for i := range r.v.Members {
+		if m := &r.v.Members[i]; asked[m.ID] && m.User != "" {
+			users = append(users, m.User)
+		}
+	}
+	return users
 }
 
 func (r *viewReader) users(ctx context.Context) error {

@@ -43,6 +43,18 @@ func brokenReads() []broken {
 		{"forgets the counters", []string{"View/CountersAskedFor"}, with(func(s *spy) {
 			s.viewQuery = func(q *orgusers.ViewQuery) { q.Counters = nil }
 		})},
+		{"forgets the counters of people", []string{"View/CountersOfPeople"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) { q.PerUser = nil }
+		})},
+		{"reads the counters of whoever asks", []string{"View/CountersOfPeople"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) {
+				for _, prefix := range q.PerUser {
+					for _, id := range q.Joined {
+						q.Counters = append(q.Counters, prefix+string(id))
+					}
+				}
+			}
+		})},
 		{"finds the owner by role", []string{"View/OwnerWithAccount"}, with(func(s *spy) {
 			s.viewQuery = func(q *orgusers.ViewQuery) {
 				page, _ := s.Store.Members(ctx, orgusers.MemberQuery{Org: q.Org, Limit: 1, MemberFilter: orgusers.MemberFilter{Role: orgusers.RoleAdmin}})

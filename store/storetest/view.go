@@ -31,6 +31,7 @@ func viewChecks() []check {
 		{"View/S156_DropsWhatIsUnknownOrBelongsElsewhere", viewForeign},
 		{"View/WithoutOrganizationOnlyAccountsAndTheRequest", viewWithoutOrganization},
 		{"View/CountersAskedFor", viewCounters},
+		{"View/CountersOfPeople", viewCountersOfPeople},
 		{"View/NothingOlderThanTheVersion", viewNotOlder},
 	}
 }
@@ -274,6 +275,23 @@ func viewCounters(w *world) {
 	w.looks(orgusers.ViewQuery{Counters: []string{"B"}}, orgusers.View{Counters: map[string]int64{"B": 7}})
 	w.looks(orgusers.ViewQuery{Org: k.org, Counters: []string{"missing"}}, orgusers.View{})
 	require.Equal(w, []int64{3}, w.bump(orgusers.Counter{Key: "a", ExpiresAt: moment(100)}), "reading adds nothing")
+}
+
+// viewCountersOfPeople: who is behind a row is known to the store alone, so the counters of people are
+// asked for by their beginning; those of people who are in the view for another reason are not meant.
+func viewCountersOfPeople(w *world) {
+	k := w.cast()
+	owner, ann, dan := string(k.owner.User), string(k.ann.User), string(k.dan.User)
+	for i, key := range []string{"plain", "h/" + ann, "d/" + ann, "h/" + dan, "other/" + ann, "h/", "d/", "h/" + owner} {
+		w.bump(orgusers.Counter{Key: key, Add: int64(i + 1), ExpiresAt: moment(100)})
+	}
+	v := w.read(orgusers.ViewQuery{
+		Org: k.org, Members: []orgusers.MemberID{k.ann.ID, k.dan.ID, k.bob.ID, "nobody"}, Joined: []orgusers.UserID{k.owner.User},
+		Counters: []string{"plain"}, PerUser: []string{"h/", "d/"},
+	})
+	require.Equal(w, map[string]int64{"plain": 1, "h/" + ann: 2, "d/" + ann: 3, "h/" + dan: 4}, v.Counters)
+	v = w.read(orgusers.ViewQuery{Org: k.org, Joined: []orgusers.UserID{k.ann.User}, PerUser: []string{"h/", "d/"}})
+	require.Empty(w, v.Counters)
 }
 
 // viewNotOlder: what a decision builds on may be newer than the version it is guarded by, which

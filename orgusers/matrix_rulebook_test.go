@@ -74,10 +74,10 @@ Account.Sessions                read   account.sessions*          404    404  ok
 Account.EndSession              write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.EndOtherSessions        write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.SignOut                 write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.Prove                   any    -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Prove                   any    account.prove*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.ChangePassword          write  account.change_password*   404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.MFA                     read   account.read*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.BeginMFA                read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.BeginMFA                read   account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 

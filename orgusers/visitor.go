@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Visitor is somebody who is not signed in and holds a link from a mail. The link proves who reads
-// the mailbox, and nothing else: no method here starts a session.
+// Visitor is somebody who is not signed in: who holds a link from a mail, or is signing in. A link
+// proves who reads the mailbox, and nothing else: it never starts a session (S-126).
 //
 // A link that is not ours, or for another purpose, is [ErrExpired] with [ReasonLinkMalformed] and
 // nothing is looked up; one that is used, withdrawn, replaced or too old is ErrExpired with its
@@ -17,9 +17,9 @@ type Visitor struct {
 	origin Actor
 }
 
-// Visitor returns the door for a request from outside. Of the origin, IP and Agent are used.
+// Visitor returns the door for a request from outside. Of the origin, IP, Agent and Device are used.
 func (s *Service) Visitor(origin Actor) Visitor {
-	return Visitor{s, Actor{IP: origin.IP, Agent: origin.Agent}}
+	return Visitor{s, Actor{IP: origin.IP, Agent: origin.Agent, Device: origin.Device}}
 }
 
 func (v Visitor) open(p LinkPurpose, token string) (link, error) {

@@ -17,7 +17,8 @@ type Actor struct {
 	// ([EndSessions], [Deactivate]) works by refusing all that began before.
 	SignedInAt time.Time
 	// MFAAt is when a second factor was proved in this session; zero: it was not. ProvedAt is when a
-	// credential was given last, if that was after SignedInAt.
+	// credential was given last; zero: at SignedInAt. It may lie before that, since a session can begin
+	// anew without one ([Account.EndOtherSessions]).
 	MFAAt, ProvedAt time.Time
 	// SSO is the organization whose identity provider signed the person in; empty: own credentials.
 	SSO     OrgID
@@ -31,6 +32,14 @@ type Actor struct {
 	// nothing, with other input it is [ErrRequestReused]. Scoped by organization. Up to 128 visible
 	// ASCII characters; empty: no protection.
 	Request string
+}
+
+// provedAt is when a credential was given last.
+func (a *Actor) provedAt() time.Time {
+	if a.ProvedAt.IsZero() {
+		return a.SignedInAt
+	}
+	return a.ProvedAt
 }
 
 // clean checks and cuts what the host passed on from a client.

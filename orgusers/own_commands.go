@@ -117,6 +117,9 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 		s = *r.was
 		r.now = nil
 	}
+	if s.ProvedAt.IsZero() {
+		s.ProvedAt = s.CreatedAt // beginning anew is no proof
+	}
 	proved(&s)
 	if !s.CreatedAt.After(u.SessionsValidFrom) {
 		s.CreatedAt = u.SessionsValidFrom.Add(time.Microsecond)
@@ -203,13 +206,22 @@ func (c *ChangePassword) prove(ctx context.Context, s *Service, d *draft) error 
 func (c *ChangePassword) decide(d *draft) error {
 	c.denied, c.renewed = nil, Renewed{}
 	u := d.theUser()
+	if u.MFA.Enrolled() { // the password alone would be less than what Prove asks for (C2)
+		if err := d.freshly(); err != nil {
+			return err
+		}
+	}
 	if !c.word.right {
 		return c.wrong(d, u, ReasonWrongPassword)
 	}
 	if err := c.next.set(d, u); err != nil {
 		return err
 	}
-	c.renew(d, u, func(s *Session) { s.ProvedAt = d.env.Now })
+	c.renew(d, u, func(s *Session) {
+		if !u.MFA.Enrolled() {
+			s.ProvedAt = d.env.Now
+		}
+	})
 	return nil
 }
 
@@ -237,7 +249,7 @@ func enrolmentSession(d *draft) string {
 func (*EnrolOwn) decide(d *draft) error { return d.freshly() }
 
 // freshly demands a fresh proof, whatever the policy says: for changing one's own second factor
-// (S-124).
+// (S-124), or the password beside it.
 func (d *draft) freshly() error {
 	if d.proved() {
 		return nil

@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type Actor struct {
 	SSO     OrgID
 	Session string // the session's public name, never its token: a [SessionID], or the host's own
 	// Device is what [SignIn.Device] gave this browser once; empty: nothing.
-	Device string
+	Device string `json:"-"`
 
 	IP    netip.Addr // as the host knows it; zero: unknown
 	Agent string     // user agent; cut to 256 bytes
@@ -32,6 +33,11 @@ type Actor struct {
 	// nothing, with other input it is [ErrRequestReused]. Scoped by organization. Up to 128 visible
 	// ASCII characters; empty: no protection.
 	Request string
+}
+
+// Format leaves out the device's secret, whatever the verb (S-129).
+func (a Actor) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Actor{%s session %s at %s from %s}", a.User, a.Session, a.SignedInAt.Format(time.RFC3339Nano), a.IP)
 }
 
 // provedAt is when a credential was given last.

@@ -35,6 +35,11 @@ func (r Renewed) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Renewed{%s}", r.SignedInAt.Format(time.RFC3339))
 }
 
+// MarshalJSON leaves out what Format does: the host hands Token on by name.
+func (r Renewed) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"signed_in_at":%q}`, r.SignedInAt.Format(time.RFC3339)), nil
+}
+
 func (c *own) begin(s *Service, a *Actor, now time.Time) (err error) {
 	c.user, c.tries = a.User, newTries(a, now)
 	c.token, err = newToken(s.random)
@@ -76,10 +81,10 @@ func (c *credential) authorize(d *draft) *Error {
 
 // admit looks whether a try may be made at all.
 func (c *own) admit(s *Service, d *draft, u *User) error {
-	if err := d.flooded(c.tries); err != nil {
+	c.known = s.keys.knows(c.tries, u.ID)
+	if err := d.flooded(c.tries, c.known); err != nil {
 		return err
 	}
-	c.known = s.keys.knows(c.tries, u.ID)
 	c.shut = d.shut(u, c.tries, c.known)
 	return nil
 }

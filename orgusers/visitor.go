@@ -149,33 +149,26 @@ func (v Visitor) ResetPassword(ctx context.Context, token, password string) erro
 }
 
 // ResetMFA switches the second factor off with a mailed link and the current password; either alone
-// does nothing (Q15). Wrong passwords are counted: five in 15 minutes are [ErrLimit].
+// does nothing (Q15). What is wrong counts as for a sign-in, and while that is locked no password is
+// right.
 func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 	const op = "Visitor.ResetMFA"
 	l, err := v.open(LinkMFAReset, token)
 	if err != nil {
 		return named(op, err)
 	}
-	d, err := v.look(ctx, l)
+	origin, err := v.origin.clean()
 	if err != nil {
 		return named(op, err)
 	}
-	u, refusal := d.mfaLink(l)
-	if refusal != nil {
-		return named(op, refusal)
+	c := &FinishMFAReset{link: l, password: password, tries: newTries(&origin, v.s.now())}
+	if _, err := v.s.do(ctx, op, origin, c); err != nil {
+		return err
 	}
-	if err := v.s.throttle(ctx, "mfa/"+string(u.ID), 5, 15*time.Minute); err != nil {
-		return named(op, err)
+	if c.denied != nil {
+		return named(op, c.denied)
 	}
-	ok, _, err := v.s.hasher.verify(ctx, u.Password, password)
-	if err != nil {
-		return named(op, err)
-	}
-	if !ok {
-		return named(op, invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()}))
-	}
-	_, err = v.s.do(ctx, op, v.origin, FinishMFAReset{l, u.Password})
-	return err
+	return nil
 }
 
 // look reads the account that a link is about.

@@ -125,39 +125,67 @@ func (d *draft) resetLink(l link) (*User, *Error) {
 	return r.now, nil
 }
 
-// FinishMFAReset is the command behind [Visitor.ResetMFA]. The door has verified the password.
+// FinishMFAReset is the command behind [Visitor.ResetMFA]. The password is tried as at the door:
+// counted with all others against the account, and not looked at while that is locked (S-112).
 type FinishMFAReset struct {
 	link     link
-	password PasswordHash // the one that was verified; it must still be in force
+	password string
+	tries    tries
+	known    bool // the device is
+	checked  passwordCheck
+	denied   *Error // the answer after the commit: what was wrong is counted
 }
 
 // Action is [ActionFinishMFA].
-func (FinishMFAReset) Action() Action { return ActionFinishMFA }
+func (*FinishMFAReset) Action() Action { return ActionFinishMFA }
 
-func (FinishMFAReset) validate(*Policy) []FieldError { return nil }
+func (*FinishMFAReset) validate(*Policy) []FieldError { return nil }
 
-func (c FinishMFAReset) query(Actor) ViewQuery {
-	return ViewQuery{Users: []UserID{UserID(c.link.Subject)}}
+func (c *FinishMFAReset) query(Actor) ViewQuery {
+	return ViewQuery{Person: PersonQuery{User: UserID(c.link.Subject)}, Counters: c.tries.keys()}
 }
 
-func (FinishMFAReset) authorize(d *draft) *Error { return d.byLink() }
+func (c *FinishMFAReset) prove(ctx context.Context, s *Service, d *draft) error {
+	u, refusal := d.mfaLink(c.link)
+	if refusal != nil {
+		return nil // decide says so; nothing is hashed for it
+	}
+	c.known = s.keys.knows(c.tries, u.ID)
+	if err := d.flooded(c.tries, c.known); err != nil {
+		return err
+	}
+	return c.checked.check(ctx, s, u, d.shut(u, c.tries, c.known), c.password)
+}
 
-func (c FinishMFAReset) decide(d *draft) error {
+func (*FinishMFAReset) authorize(d *draft) *Error { return d.byLink() }
+
+func (c *FinishMFAReset) decide(d *draft) error {
+	c.denied = nil
 	u, refusal := d.mfaLink(c.link)
 	if refusal != nil {
 		return refusal
 	}
-	if u.Password == "" || u.Password != c.password {
-		return expired(ReasonLinkReplaced)
+	if !c.checked.right {
+		counts := u
+		if d.shut(u, c.tries, c.known) {
+			counts = nil
+		}
+		d.missed(counts, c.tries, c.known)
+		c.denied = invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()})
+		return nil
 	}
 	d.dropMFA("", u)
 	d.endSessions("", u) // R7.3
+	d.closeRegistry()
 	d.record(note{user: u.ID, email: u.Address.Email, before: "mfa=true", after: "mfa=false"})
 	return nil
 }
 
 // ForgotPassword is the command behind [Visitor.ForgotPassword].
-type ForgotPassword struct{ key AddressKey }
+type ForgotPassword struct {
+	key     AddressKey
+	counter Counter // raised with the commit
+}
 
 // Action is [ActionForgotPassword].
 func (ForgotPassword) Action() Action { return ActionForgotPassword }
@@ -170,7 +198,10 @@ func (ForgotPassword) authorize(d *draft) *Error { return d.byCredential() }
 
 // decide mails to who may sign in with a password of their own, now or after a reset: to nobody without
 // an account, inactive everywhere, in disabled organizations, or by single sign-on only (R7.18, R2.30).
-func (ForgotPassword) decide(d *draft) error {
+//
+// Something is written for everybody: a commit takes longer than none (S-145).
+func (c ForgotPassword) decide(d *draft) error {
+	d.counted = append(d.counted, c.counter)
 	u := d.theUser()
 	if u == nil {
 		return nil

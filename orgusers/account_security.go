@@ -31,8 +31,9 @@ func (a Account) Prove(ctx context.Context, password, code string) (Renewed, err
 	return a.run(ctx, "Account.Prove", c, &c.own)
 }
 
-// ChangePassword sets a new password, which must differ. All other sessions end, and all mailed links
-// are void (R7.3, S-099).
+// ChangePassword sets a new password, which must differ. Who has a second factor needs a fresh proof
+// ([Account.Prove]) beside the current password (C2). All other sessions end, and all mailed links are
+// void (R7.3, S-099).
 func (a Account) ChangePassword(ctx context.Context, current, password string) (Renewed, error) {
 	c := &ChangePassword{password: current, next: newPassword{text: password}}
 	return a.run(ctx, "Account.ChangePassword", c, &c.own)

@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -17,13 +18,14 @@ type Actor struct {
 	// ([EndSessions], [Deactivate]) works by refusing all that began before.
 	SignedInAt time.Time
 	// MFAAt is when a second factor was proved in this session; zero: it was not. ProvedAt is when a
-	// credential was given last, if that was after SignedInAt.
+	// credential was given last; zero: at SignedInAt. It may lie before that, since a session can begin
+	// anew without one ([Account.EndOtherSessions]).
 	MFAAt, ProvedAt time.Time
 	// SSO is the organization whose identity provider signed the person in; empty: own credentials.
 	SSO     OrgID
 	Session string // the session's public name, never its token: a [SessionID], or the host's own
 	// Device is what [SignIn.Device] gave this browser once; empty: nothing.
-	Device string
+	Device string `json:"-"`
 
 	IP    netip.Addr // as the host knows it; zero: unknown
 	Agent string     // user agent; cut to 256 bytes
@@ -31,6 +33,19 @@ type Actor struct {
 	// nothing, with other input it is [ErrRequestReused]. Scoped by organization. Up to 128 visible
 	// ASCII characters; empty: no protection.
 	Request string
+}
+
+// Format leaves out the device's secret, whatever the verb (S-129).
+func (a Actor) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Actor{%s session %s at %s from %s}", a.User, a.Session, a.SignedInAt.Format(time.RFC3339Nano), a.IP)
+}
+
+// provedAt is when a credential was given last.
+func (a *Actor) provedAt() time.Time {
+	if a.ProvedAt.IsZero() {
+		return a.SignedInAt
+	}
+	return a.ProvedAt
 }
 
 // clean checks and cuts what the host passed on from a client.

@@ -96,11 +96,7 @@ func (d *draft) byOwner() *Error {
 
 // proved reports whether the actor has given a credential within [Policy.ProofAge].
 func (d *draft) proved() bool {
-	at := d.actor.SignedInAt
-	if d.actor.ProvedAt.After(at) {
-		at = d.actor.ProvedAt
-	}
-	return !d.env.Now.After(at.Add(d.policy.ProofAge))
+	return !d.env.Now.After(d.actor.provedAt().Add(d.policy.ProofAge))
 }
 
 // steppedUp demands a fresh proof for what the policy names (S-063). Support acts with rights of its

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // row is one record in a draft: as it was read and as it shall be. was is nil for a new record, now
@@ -167,11 +168,20 @@ func (d *draft) lapseTransfer(m *Member) {
 }
 
 // endSessions ends every session of the account as of now: at once by the epoch, and in the host's
-// own session store by an effect.
+// own session store by an effect. The epoch only rises, and passes whatever began before it by the
+// clock of another process that runs ahead: its last sign-in, and a session that went on past the
+// last epoch.
 func (d *draft) endSessions(m MemberID, u *User) {
-	u.SessionsValidFrom = d.env.Now
+	epoch := d.env.Now
+	if u.LastLogin.After(epoch) {
+		epoch = u.LastLogin
+	}
+	if !u.SessionsValidFrom.IsZero() && !epoch.After(u.SessionsValidFrom) {
+		epoch = u.SessionsValidFrom.Add(time.Microsecond)
+	}
+	u.SessionsValidFrom = epoch
 	e := d.effect(EffectEndSessions, m, u.ID)
-	e.Before = d.env.Now
+	e.Before = epoch
 	d.effects = append(d.effects, e)
 }
 

@@ -84,10 +84,11 @@ func (k *keyring) knows(t tries, u UserID) bool {
 	return len(t.id) > 0 && k.verify(purposeDevice, t.mac, t.id, []byte(u))
 }
 
-// flooded reports whether too many wrong ones came from the sender's address (C5).
-func (d *draft) flooded(t tries) *Error {
+// flooded reports whether too many wrong ones came from the sender's address (C5). A known device has
+// tries of its own, so that nobody behind the same address shuts it out.
+func (d *draft) flooded(t tries, known bool) *Error {
 	most, used := int64(d.policy.FailuresPerPrefix), d.counters[t.prefix]
-	if t.prefix == "" || most < 0 || used < most {
+	if known || t.prefix == "" || most < 0 || used < most {
 		return nil
 	}
 	return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceTries, Used: used, Asked: 1, Allowed: most}}
@@ -105,8 +106,12 @@ func (d *draft) shut(u *User, t tries, known bool) bool {
 // missed counts a wrong password or code. u is nil if nobody has the address.
 func (d *draft) missed(u *User, t tries, known bool) {
 	ends := d.env.Now.Truncate(failureWindow).Add(failureWindow)
-	if t.prefix != "" {
+	switch {
+	case t.prefix == "":
+	case known: // not bounded by it, so not to be held up by it
 		d.counted = append(d.counted, Counter{Key: t.prefix, Add: 1, ExpiresAt: ends})
+	default:
+		d.counted = append(d.counted, Counter{Key: t.prefix, Add: 1, ExpiresAt: ends, Most: max(int64(d.policy.FailuresPerPrefix), 0)})
 	}
 	switch {
 	case u == nil:

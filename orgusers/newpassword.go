@@ -63,8 +63,9 @@ func (d *draft) minPassword(u *User) int {
 	enforced := false
 	var asked []int
 	for i := range d.person.Memberships {
-		demands := &d.person.Memberships[i].Settings.Security
-		enforced = enforced || demands.RequireMFA
+		m := &d.person.Memberships[i]
+		demands := &m.Settings.Security
+		enforced = enforced || demands.RequireMFA && m.Member.Status == StatusActive && !m.Disabled
 		asked = append(asked, demands.MinPassword)
 	}
 	return d.policy.minPassword(enforced && u.MFA.Enrolled(), asked...)

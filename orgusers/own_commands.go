@@ -35,6 +35,11 @@ func (r Renewed) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Renewed{%s}", r.SignedInAt.Format(time.RFC3339))
 }
 
+// MarshalJSON leaves out what Format does: the host hands Token on by name.
+func (r Renewed) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"signed_in_at":%q}`, r.SignedInAt.Format(time.RFC3339)), nil
+}
+
 func (c *own) begin(s *Service, a *Actor, now time.Time) (err error) {
 	c.user, c.tries = a.User, newTries(a, now)
 	c.token, err = newToken(s.random)
@@ -76,10 +81,10 @@ func (c *credential) authorize(d *draft) *Error {
 
 // admit looks whether a try may be made at all.
 func (c *own) admit(s *Service, d *draft, u *User) error {
-	if err := d.flooded(c.tries); err != nil {
+	c.known = s.keys.knows(c.tries, u.ID)
+	if err := d.flooded(c.tries, c.known); err != nil {
 		return err
 	}
-	c.known = s.keys.knows(c.tries, u.ID)
 	c.shut = d.shut(u, c.tries, c.known)
 	return nil
 }
@@ -116,6 +121,9 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 	if r != nil {
 		s = *r.was
 		r.now = nil
+	}
+	if s.ProvedAt.IsZero() {
+		s.ProvedAt = s.CreatedAt // beginning anew is no proof
 	}
 	proved(&s)
 	if !s.CreatedAt.After(u.SessionsValidFrom) {
@@ -203,13 +211,22 @@ func (c *ChangePassword) prove(ctx context.Context, s *Service, d *draft) error 
 func (c *ChangePassword) decide(d *draft) error {
 	c.denied, c.renewed = nil, Renewed{}
 	u := d.theUser()
+	if u.MFA.Enrolled() { // the password alone would be less than what Prove asks for (C2)
+		if err := d.freshly(); err != nil {
+			return err
+		}
+	}
 	if !c.word.right {
 		return c.wrong(d, u, ReasonWrongPassword)
 	}
 	if err := c.next.set(d, u); err != nil {
 		return err
 	}
-	c.renew(d, u, func(s *Session) { s.ProvedAt = d.env.Now })
+	c.renew(d, u, func(s *Session) {
+		if !u.MFA.Enrolled() {
+			s.ProvedAt = d.env.Now
+		}
+	})
 	return nil
 }
 
@@ -237,7 +254,7 @@ func enrolmentSession(d *draft) string {
 func (*EnrolOwn) decide(d *draft) error { return d.freshly() }
 
 // freshly demands a fresh proof, whatever the policy says: for changing one's own second factor
-// (S-124).
+// (S-124), or the password beside it.
 func (d *draft) freshly() error {
 	if d.proved() {
 		return nil

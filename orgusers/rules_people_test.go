@@ -709,8 +709,13 @@ func TestRules_Resets(t *testing.T) {
 		x := newMatrixWorld(t, false)
 		token := x.token(orgusers.MailMFAReset)
 		before := mark(x)
+		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, token, world.Password), orgusers.ErrInvalid)
+		require.Equal(t, before, mark(x), "S-112 while sign-in is locked no password is right")
+		x.PatchUser(before.ID, orgusers.UserPatch{LockedUntil: orgusers.Some(time.Time{})})
+		before = mark(x)
 		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, token, "not "+world.Password), orgusers.ErrInvalid)
-		require.Equal(t, before, mark(x), "S-125 the link alone does nothing")
+		before.Failures, before.Version = before.Failures+1, before.Version+1
+		require.Equal(t, before, mark(x), "S-125 the link alone does nothing, and counts as a wrong password")
 		require.NoError(t, x.Visitor().ResetMFA(ctx, token, world.Password))
 		want := before
 		want.MFA, want.MFAResetLink, want.MFAResetExpire = orgusers.MFA{}, "", time.Time{}
@@ -725,6 +730,7 @@ func TestRules_Resets(t *testing.T) {
 		for late, ok := range map[time.Duration]bool{-time.Microsecond: true, 0: false, time.Microsecond: false} {
 			x := newMatrixWorld(t, false)
 			password, mfa := x.token(orgusers.MailPasswordReset), x.token(orgusers.MailMFAReset)
+			x.PatchUser(mark(x).ID, orgusers.UserPatch{LockedUntil: orgusers.Some(time.Time{})})
 			x.Clock.Tick(x.acme.user("mark").ResetExpires.Add(late).Sub(x.Clock.Now()))
 			err := x.Visitor().ResetMFA(ctx, mfa, world.Password)
 			require.Equal(t, ok, err == nil, "%v", err)

@@ -126,17 +126,18 @@ func (c SetSecurity) query(a Actor) ViewQuery {
 
 func (SetSecurity) authorize(d *draft) *Error { return d.byAdministrator() } // R1.6
 
-// decide refuses to enforce a second factor to whoever has none in this session, who would be locked
-// out by it.
+// decide refuses to enforce a second factor to whoever has none, or not in this session, who would be
+// locked out by it.
 func (c SetSecurity) decide(d *draft) error {
 	s := &d.org.now.Settings
 	if s.Security == c.Security {
 		return nil
 	}
-	if c.Security.RequireMFA && !s.Security.RequireMFA && d.actor.MFAAt.IsZero() && d.actor.SSO == "" {
-		return denied(ReasonMFARequired)
-	}
-	d.record(note{before: fmt.Sprintf("%+v", s.Security), after: fmt.Sprintf("%+v", c.Security)})
+	before := s.Security
 	s.Security = c.Security
+	if err := fitting(d.org.now, d.self, &d.actor, d.account(d.self).MFA.Enrolled()); err != nil {
+		return err
+	}
+	d.record(note{before: fmt.Sprintf("%+v", before), after: fmt.Sprintf("%+v", c.Security)})
 	return nil
 }

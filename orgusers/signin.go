@@ -39,6 +39,9 @@ func (s SignIn) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "SignIn{%s}", s.Step)
 }
 
+// MarshalJSON leaves out what Format does: the host hands Token and Device on by name.
+func (s SignIn) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `{"step":%q}`, s.Step), nil }
+
 // signer is what the steps of a sign-in share.
 type signer struct {
 	tries  tries
@@ -91,11 +94,11 @@ func (c *PasswordSignIn) query(Actor) ViewQuery {
 }
 
 func (c *PasswordSignIn) prove(ctx context.Context, s *Service, d *draft) error {
-	if err := d.flooded(c.tries); err != nil {
-		return err
-	}
 	u := d.theUser()
 	if err := c.meet(s, u); err != nil {
+		return err
+	}
+	if err := d.flooded(c.tries, c.known); err != nil {
 		return err
 	}
 	return c.checked.check(ctx, s, u, u != nil && d.shut(u, c.tries, c.known), c.password)
@@ -111,7 +114,7 @@ func (c *PasswordSignIn) decide(d *draft) error {
 		d.missed(nil, c.tries, false)
 		return c.wrong()
 	case d.shut(u, c.tries, c.known):
-		d.missed(nil, c.tries, false) // counts for the sender, not against the person
+		d.missed(nil, c.tries, c.known) // counts for the sender, not against the person
 		return c.wrong()
 	case !c.checked.right:
 		d.missed(u, c.tries, c.known)
@@ -145,6 +148,7 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	c.result.Step, c.result.Organizations = step, orgs
 	if refusal != nil {
 		if refusal.Reason == ReasonCredentials {
+			d.missed(nil, c.tries, c.known) // as for a wrong password
 			return c.wrong()
 		}
 		c.denied = refusal

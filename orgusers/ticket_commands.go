@@ -61,12 +61,15 @@ type EnterCode struct {
 func (*EnterCode) Action() Action { return ActionSignIn }
 
 func (c *EnterCode) prove(_ context.Context, s *Service, d *draft) error {
-	if err := d.flooded(c.tries); err != nil {
+	u := d.theUser()
+	if err := c.meet(s, u); err != nil {
 		return err
 	}
-	u := d.theUser()
-	if err := c.meet(s, u); err != nil || u == nil {
+	if err := d.flooded(c.tries, c.known); err != nil {
 		return err
+	}
+	if u == nil {
+		return nil // authorize says so
 	}
 	return c.checked.check(s, d, u, d.shut(u, c.tries, c.known), c.code)
 }
@@ -79,7 +82,7 @@ func (c *EnterCode) decide(d *draft) error {
 	u := d.theUser()
 	switch {
 	case d.shut(u, c.tries, c.known):
-		d.missed(nil, c.tries, false)
+		d.missed(nil, c.tries, c.known)
 		return c.wrong()
 	case !c.checked.right:
 		d.missed(u, c.tries, c.known)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Visitor is somebody who is not signed in and holds a link from a mail. The link proves who reads
-// the mailbox, and nothing else: no method here starts a session.
+// Visitor is somebody who is not signed in: who holds a link from a mail, or is signing in. A link
+// proves who reads the mailbox, and nothing else: it never starts a session (S-126).
 //
 // A link that is not ours, or for another purpose, is [ErrExpired] with [ReasonLinkMalformed] and
 // nothing is looked up; one that is used, withdrawn, replaced or too old is ErrExpired with its
@@ -17,9 +17,9 @@ type Visitor struct {
 	origin Actor
 }
 
-// Visitor returns the door for a request from outside. Of the origin, IP and Agent are used.
+// Visitor returns the door for a request from outside. Of the origin, IP, Agent and Device are used.
 func (s *Service) Visitor(origin Actor) Visitor {
-	return Visitor{s, Actor{IP: origin.IP, Agent: origin.Agent}}
+	return Visitor{s, Actor{IP: origin.IP, Agent: origin.Agent, Device: origin.Device}}
 }
 
 func (v Visitor) open(p LinkPurpose, token string) (link, error) {
@@ -149,33 +149,26 @@ func (v Visitor) ResetPassword(ctx context.Context, token, password string) erro
 }
 
 // ResetMFA switches the second factor off with a mailed link and the current password; either alone
-// does nothing (Q15). Wrong passwords are counted: five in 15 minutes are [ErrLimit].
+// does nothing (Q15). What is wrong counts as for a sign-in, and while that is locked no password is
+// right.
 func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 	const op = "Visitor.ResetMFA"
 	l, err := v.open(LinkMFAReset, token)
 	if err != nil {
 		return named(op, err)
 	}
-	d, err := v.look(ctx, l)
+	origin, err := v.origin.clean()
 	if err != nil {
 		return named(op, err)
 	}
-	u, refusal := d.mfaLink(l)
-	if refusal != nil {
-		return named(op, refusal)
+	c := &FinishMFAReset{link: l, password: password, tries: newTries(&origin, v.s.now())}
+	if _, err := v.s.do(ctx, op, origin, c); err != nil {
+		return err
 	}
-	if err := v.s.throttle(ctx, "mfa/"+string(u.ID), 5, 15*time.Minute); err != nil {
-		return named(op, err)
+	if c.denied != nil {
+		return named(op, c.denied)
 	}
-	ok, _, err := v.s.hasher.verify(ctx, u.Password, password)
-	if err != nil {
-		return named(op, err)
-	}
-	if !ok {
-		return named(op, invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()}))
-	}
-	_, err = v.s.do(ctx, op, v.origin, FinishMFAReset{l, u.Password})
-	return err
+	return nil
 }
 
 // look reads the account that a link is about.

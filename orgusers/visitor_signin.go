@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 )
 
@@ -150,6 +151,8 @@ func (v Visitor) ForgotPassword(ctx context.Context, email string) error {
 			return named(op, err)
 		}
 	}
-	_, err = v.s.do(ctx, op, v.origin, ForgotPassword{a.Key})
+	begin := v.s.now().Truncate(day)
+	asked := Counter{Key: fmt.Sprintf("%sasked/%d", name, begin.Unix()), Add: 1, ExpiresAt: begin.Add(day)}
+	_, err = v.s.do(ctx, op, v.origin, ForgotPassword{a.Key, asked})
 	return err
 }

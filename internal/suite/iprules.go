@@ -579,20 +579,26 @@ func whoMayOpen(t *testing.T, s *site) {
 }
 
 func manyRules(t *testing.T, s *site) {
-	for range 5 { // more than one page
+	var rules []orgusers.IPRule // more than one page
+	for range 5 {
 		a := s.session(s.member)
 		for i := range 50 {
-			s.opens(a, fmt.Sprint("db", i), time.Hour)
+			rules = append(rules, orgusers.IPRule{
+				ID: orgusers.IPRuleID(uuid.NewString()), Org: s.ID, User: a.User, Session: orgusers.SessionID(a.Session), IP: a.IP,
+				Resource: fmt.Sprint("db", i), OpenedAt: a.SignedInAt, ExpiresAt: a.SignedInAt.Add(time.Hour),
+			})
 		}
 	}
-	s.settled(true, "db49")
+	require.NoError(t, s.w.Store.Commit(world.Ctx(), orgusers.Changes{NewIPRules: rules}))
+	require.NoError(t, s.firewall.Open(world.Ctx(), rules))
+	s.is(true, "db49")
 	require.NoError(t, s.w.Operator().DisableOrganization(world.Ctx(), s.ID))
 	for i := range 50 {
 		s.settled(false, fmt.Sprint("db", i))
 	}
-	rules, err := s.w.Store.IPRules(world.Ctx(), orgusers.IPRuleQuery{Org: s.ID, Limit: 1})
+	left, err := s.w.Store.IPRules(world.Ctx(), orgusers.IPRuleQuery{Org: s.ID, Limit: 1})
 	require.NoError(t, err)
-	require.Empty(t, rules)
+	require.Empty(t, left)
 }
 
 func withoutFirewall(t *testing.T, s *site) {

@@ -64,6 +64,9 @@ const (
 	ActionRecoveryCodes  Action = "account.recovery_codes"
 	ActionEndSession     Action = "account.end_session"
 	ActionListSessions   Action = "account.sessions" // recorded only when refused
+	ActionOpenIPRule     Action = "account.open_ip_rule"
+	ActionCloseIPRule    Action = "account.close_ip_rule"
+	ActionListIPRules    Action = "ip_rules.list" // recorded only when refused
 
 	ActionListMembers Action = "members.list" // recorded only when refused
 	ActionExport      Action = "members.export"

@@ -60,13 +60,17 @@ func (d *draft) present() *Error {
 	if u := d.account(d.self); u == nil || !d.actor.SignedInAt.After(u.SessionsValidFrom) {
 		return denied(ReasonSessionEnded)
 	}
-	if d.actor.SSO != "" && d.actor.SSO != d.org.was.ID {
+	return attending(d.org.was, d.self, &d.actor)
+}
+
+// attending: an active member of an enabled organization, in a session that is good there.
+func attending(o *Organization, m *Member, a *Actor) *Error {
+	switch {
+	case a.SSO != "" && a.SSO != o.ID:
 		return denied(ReasonSSOElsewhere)
-	}
-	if d.org.was.Disabled {
+	case o.Disabled:
 		return denied(ReasonOrgDisabled)
-	}
-	if d.self.Status != StatusActive {
+	case m.Status != StatusActive:
 		return denied(ReasonNotJoined)
 	}
 	return nil

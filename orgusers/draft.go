@@ -37,6 +37,7 @@ type draft struct {
 
 	person   *Person // as it was read; nil: no person was asked for
 	registry []*row[Session]
+	rules    []*row[IPRule]  // that come or go
 	guarded  map[UserID]bool // accounts whose version must hold although nothing in them changes
 
 	stacks   []*row[Stack]
@@ -275,13 +276,15 @@ func (d *draft) changes() (c Changes, wrote bool) {
 		}
 	}
 	d.sessionChanges(&c)
+	d.ruleChanges(&c)
 	d.userChanges(&c)
 	c.NewStacks, c.Stacks, c.DeleteStacks = diffRows(d.stacks, func(s *Stack) StackID { return s.ID },
 		func(a, b *Stack) bool { return *a == *b })
 	c.NewRoles, c.Roles, c.DeleteRoles = diffRows(d.roles, func(r *StackRole) RoleID { return r.ID },
 		func(a, b *StackRole) bool { return a.Name == b.Name && slices.Equal(a.Permissions, b.Permissions) })
 	c.Revoked = append(c.Revoked, d.revoked...)
-	c.Effects, c.Counters = d.effects, sumCounters(d.counted)
+	c.Effects, c.Counters = slices.Clip(d.effects), sumCounters(d.counted)
+	d.firewallEffects(&c)
 	c.Audit = d.audit
 
 	orgChanged := d.org.now != nil && (d.org.was == nil || !sameOrg(d.org.was, d.org.now))

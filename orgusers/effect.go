@@ -14,6 +14,7 @@ type EffectKind string
 const (
 	EffectMail        EffectKind = "mail"         // hand [Effect.Mail] to the [Mailer]
 	EffectEndSessions EffectKind = "sessions.end" // end the user's sessions that the host keeps ([Sessions])
+	EffectFirewall    EffectKind = "firewall"     // tell the [Firewall] how the user's, or without one the organization's, IP rules stand
 )
 
 // Effect is one row of the outbox: a consequence of a change, committed with it, carried out later

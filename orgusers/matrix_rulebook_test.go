@@ -40,6 +40,7 @@ Admin.Members                   read   members.list               404    404  40
 Admin.All                       read   members.list               404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.Member                    read   members.list               404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.MemberByEmail             read   members.list               404    404  404     404     out      adm    ok    ok    sess  sess     off
+Admin.IPRules                   read   ip_rules.list              404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.ExportCSV                 log    members.export             404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.Organization              read   organization.read          404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.Usage                     read   organization.read          404    404  404     404     out      adm    ok    ok    sess  sess     off
@@ -80,6 +81,9 @@ Account.MFA                     read   account.read*              404    404  ok
 Account.BeginMFA                read   account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.OpenIPRule              write  account.open_ip_rule*      404    404  404     404     out      ok     ok    ok    sess  sess     off
+Account.CloseIPRule             write  account.close_ip_rule*     404    404  404     404     404      ok     ok    ok    sess  sess     404
+Account.IPRules                 read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 
 Visitor.SignIn                  any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.EnterCode               any    account.sign_in*          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
@@ -113,6 +117,7 @@ Operator.Verify                 read   -                          ok     ok   ok
 
 Service.Access                  read   -                          404    404  404     404     out      ok     ok    ok    sess  sess     off
 Service.Authenticate            read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
+Service.Allowed                 read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.SignedIn                any    -                          ok     404  ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.Dispatch                any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Service.Run                     any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"net/netip"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,9 @@ import (
 
 // matrixToken is the secret of a session, or ticket, that is put into the registry by hand.
 func matrixToken() string { return base64.RawURLEncoding.EncodeToString(make([]byte, 32)) }
+
+// matrixIP is where everybody is.
+func matrixIP() netip.Addr { return netip.MustParseAddr("203.0.113.5") }
 
 // session puts a session or ticket into the registry.
 func (c *matrixCall) session(user orgusers.UserID, step orgusers.Step) {
@@ -114,6 +118,22 @@ func matrixSignIn() map[string]matrixMethod {
 			_, _, err = c.account().ConfirmMFA(ctx, e.Token(), world.NewFactor(c.World, e.Text()).Code())
 			return nil, err
 		}),
+		"Account.IPRules": own(func(c *matrixCall) (any, error) { return c.account().IPRules(ctx) }),
+		"Account.OpenIPRule": own(func(c *matrixCall) (any, error) {
+			c.by.IP = matrixIP()
+			return c.account().OpenIPRule(ctx, c.org, "db", time.Hour)
+		}),
+		"Account.CloseIPRule": {func(c *matrixCall) {
+			ready(c, c.by.User)
+			c.session(c.by.User, orgusers.StepDone)
+			now := c.Clock.Now()
+			require.NoError(c.T, c.Store.Commit(ctx, orgusers.Changes{NewIPRules: []orgusers.IPRule{{
+				ID: officeID[orgusers.IPRuleID]("rule"), Org: c.org, User: c.by.User, Session: officeID[orgusers.SessionID]("session"),
+				IP: matrixIP(), Resource: "db", OpenedAt: now, ExpiresAt: now.Add(time.Hour),
+			}}}))
+		}, func(c *matrixCall) (any, error) {
+			return nil, c.account().CloseIPRule(ctx, officeID[orgusers.IPRuleID]("rule"))
+		}},
 		"Account.NewRecoveryCodes": {func(c *matrixCall) {
 			c.by.MFAAt = c.by.SignedInAt
 			c.patch(c.by.User, orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{Secret: "x", EnrolledAt: c.acme.now})})

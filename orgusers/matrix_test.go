@@ -113,7 +113,8 @@ func matrixOffice() map[string]matrixMethod {
 			err := c.admin().ExportAudit(ctx, &w, orgusers.AuditList{})
 			return w.String(), err
 		}),
-		"Admin.Verify": gives(func(c *matrixCall) (any, error) { return c.admin().Verify(ctx) }),
+		"Admin.IPRules": gives(func(c *matrixCall) (any, error) { return c.admin().IPRules(ctx, "", 10) }),
+		"Admin.Verify":  gives(func(c *matrixCall) (any, error) { return c.admin().Verify(ctx) }),
 
 		"Admin.Stacks":                gives(func(c *matrixCall) (any, error) { return c.admin().Stacks(ctx) }),
 		"Admin.Roles":                 gives(func(c *matrixCall) (any, error) { return c.admin().Roles(ctx) }),
@@ -192,6 +193,7 @@ func matrixOffice() map[string]matrixMethod {
 		"Operator.Verify": gives(func(c *matrixCall) (any, error) { return c.operator().Verify(ctx, c.org) }),
 
 		"Service.Access":   gives(func(c *matrixCall) (any, error) { return c.Svc.Access(ctx, c.by, c.org) }),
+		"Service.Allowed":  gives(func(c *matrixCall) (any, error) { return c.Svc.Allowed(ctx, c.org, matrixIP(), "db") }),
 		"Service.SignedIn": does(func(c *matrixCall) error { return c.Svc.SignedIn(ctx, c.by.User) }),
 		"Service.Dispatch": gives(func(c *matrixCall) (any, error) { return c.Svc.Dispatch(ctx, 1) }),
 		"Service.Run": does(func(c *matrixCall) error {

@@ -94,11 +94,16 @@ func (o Operator) Requeue(ctx context.Context, ids ...EffectID) (int, error) {
 	return n, named("Operator.Requeue", stored(err))
 }
 
-// Prune forgets expired counters, and the answers to request ids older than keep (at least a day).
-// Call it now and then, for example once a day.
+// Prune forgets expired counters, sessions and IP rules (with a [Firewall] those go when it has
+// confirmed), and the answers to request ids older than keep (at least a day). Call it now and then,
+// for example once a day.
 func (o Operator) Prune(ctx context.Context, keep time.Duration) error {
 	now := o.s.now()
-	return named("Operator.Prune", stored(o.s.store.Prune(ctx, now, now.Add(-max(keep, day)))))
+	rules := now
+	if o.s.firewall != nil {
+		rules = time.Time{} // however long that takes
+	}
+	return named("Operator.Prune", stored(o.s.store.Prune(ctx, now, rules, now.Add(-max(keep, day)))))
 }
 
 // Verify checks the audit trail of an organization; see [Admin.Verify]. With no organization it checks

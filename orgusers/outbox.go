@@ -144,6 +144,8 @@ func (s *Service) deliver(ctx context.Context, e *Effect) error {
 			return nil // the epoch has cut them already
 		}
 		return s.sessions.End(ctx, []UserID{e.User}, e.Before)
+	case EffectFirewall:
+		return s.tellFirewall(ctx, e)
 	case EffectMail:
 		m := Mail{ID: e.ID, Org: e.Org, MailData: e.Mail}
 		p := e.Mail.Kind.purpose()

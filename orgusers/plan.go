@@ -22,6 +22,8 @@ const (
 	ResourceInvitations Resource = "invitations"
 	// ResourceTries appears in errors when a link or password was tried too often.
 	ResourceTries Resource = "tries"
+	// ResourceIPRules appears in errors when a session or a person has too many open.
+	ResourceIPRules Resource = "ip_rules"
 )
 
 // Plan is what an organization may use: limits as data, because no two products agree on them

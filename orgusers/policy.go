@@ -180,4 +180,6 @@ func (p *Policy) fill() []FieldError {
 type Env struct {
 	Now   time.Time     // UTC, whole microseconds
 	NewID func() string // a fresh UUID
+	// Firewall: there is one, which has to be told of IP rules that come or go.
+	Firewall bool
 }

@@ -41,6 +41,7 @@ const (
 	ReasonSSORequired       Reason = "sso_required"          // the organization demands single sign-on (R2.24)
 	ReasonSSOElsewhere      Reason = "sso_elsewhere"         // signed in by another organization's identity provider
 	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
+	ReasonHostSession       Reason = "host_session"          // needs a session of the registry
 	ReasonCredentials       Reason = "wrong_credentials"     // address, password or code is not right, or sign-in is locked
 	ReasonTicket            Reason = "ticket"                // the sign-in took too long, or this is not its next step
 	ReasonNotEnrolling      Reason = "not_enrolling"         // no second factor is being set up in this session
@@ -146,6 +147,8 @@ func (r Reason) Text() string {
 		return "signed in by another organization's single sign-on"
 	case ReasonSSOSession:
 		return "sign in with your own credentials to change them"
+	case ReasonHostSession:
+		return "needs a session that began with a sign-in here"
 	case ReasonCredentials:
 		return "the address, the password or the code is not right, or there were too many tries; wait or reset the password"
 	case ReasonTicket:

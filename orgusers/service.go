@@ -28,10 +28,11 @@ type Config struct {
 	Sessions Sessions // the host's own sessions, if it keeps them
 	Meter    Meter    // the host's usage figures, for [Admin.Usage]
 	Breached Breached // a breach corpus that new passwords are looked up in
+	Firewall Firewall // is told of IP rules; without it the host asks [Service.Allowed]
 
 	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 256 MiB.
 	PasswordMemory int64
-	// SendTimeout bounds one call of a port ([Mailer], [Sessions], [Meter]): 30 s, at most a minute.
+	// SendTimeout bounds one call of a port ([Mailer], [Sessions], [Meter], [Firewall]): 30 s, at most a minute.
 	SendTimeout time.Duration
 	Logger      *slog.Logger     // nil: silent
 	Now         func() time.Time // nil: the system clock
@@ -47,6 +48,7 @@ type Service struct {
 	sessions Sessions
 	meter    Meter
 	breached Breached
+	firewall Firewall
 	policy   Policy
 	links    Links
 	keys     *keyring
@@ -106,7 +108,7 @@ func New(c Config) (*Service, error) {
 		rand = c.Rand
 	}
 	return &Service{
-		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, breached: c.Breached, policy: c.Policy, links: c.Links,
+		store: c.Store, mailer: c.Mailer, sessions: c.Sessions, meter: c.Meter, breached: c.Breached, firewall: c.Firewall, policy: c.Policy, links: c.Links,
 		keys: keys, hasher: newHasher(c.PasswordMemory, rand), log: c.Logger, clock: now, newID: newID, random: rand,
 		timeout: c.SendTimeout, locks: newKeyedLock(), tries: maxTries,
 	}, nil
@@ -117,7 +119,7 @@ func (Service) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "orgusers.
 
 func (s *Service) now() time.Time { return micro(s.clock()) }
 
-func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID} }
+func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID, Firewall: s.firewall != nil} }
 
 // Within returns the same service on a store that lives in the host's own transaction
 // (sqlstore's WithTx), so that a change commits or rolls back with the host's rows. It takes no lock

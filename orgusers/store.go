@@ -88,9 +88,9 @@ type Store interface {
 	// counts only with a commit is in [Changes.Counters].
 	Bump(ctx context.Context, counters []Counter) ([]int64, error)
 
-	// Prune deletes counters, sessions and IP rules that have expired, and answered requests made
-	// before the time.
-	Prune(ctx context.Context, now, requestsBefore time.Time) error
+	// Prune deletes counters and sessions that have expired, IP rules that had expired at the time
+	// rules, and answered requests made before the time requests.
+	Prune(ctx context.Context, now, rules, requests time.Time) error
 
 	// Level returns the StoreLevel that the store was written for.
 	Level() int
@@ -165,12 +165,13 @@ type Changes struct {
 	Profiles []Profile
 
 	// Sessions belong to accounts in Users or NewUsers, whose guards cover them. Deleted come before new
-	// ones, so that a session can be replaced under its id. No read finds the sessions and IP rules of
-	// a deleted account any more; a store may keep them until Prune takes them.
+	// ones, so that a session can be replaced under its id. No read finds the sessions of a deleted
+	// account any more; a store may keep them until Prune takes them. IP rules outlive session, roster
+	// row and account: they go by DeleteIPRules and Prune alone, so that a firewall can still be told.
 	DeleteSessions []SessionID // each must exist
 	NewSessions    []Session   // a duplicate id or token hash is ErrConflict
 
-	NewIPRules    []IPRule   // a duplicate id is ErrConflict; the account is in Users
+	NewIPRules    []IPRule   // a duplicate id is ErrConflict; the account is in Users, or the rule is over
 	DeleteIPRules []IPRuleID // those that are there
 
 	NewMembers    []Member       // a duplicate address key in the organization is ErrConflict; Grants are in Granted
@@ -259,8 +260,8 @@ type SessionView struct {
 	ValidFrom time.Time // the account's epoch
 }
 
-// IPRuleQuery asks for a page of IP rules by id: of one account, or of one address on one resource of
-// one organization.
+// IPRuleQuery asks for a page of IP rules by id: of one account, of one address on one resource of one
+// organization, or, without IP and Resource, of one organization.
 type IPRuleQuery struct {
 	User UserID
 
@@ -275,8 +276,8 @@ type IPRuleQuery struct {
 // IPRuleView is a rule with what it hangs on.
 type IPRuleView struct {
 	IPRule
-	Session   Session   // zero if the registry has it no longer
-	ValidFrom time.Time // the account's epoch
+	Session   Session   // zero if the registry, or the account, is no longer there
+	ValidFrom time.Time // the account's epoch; zero without the account
 	Status    Status    // the person's in the organization; empty: not in it
 	Disabled  bool      // the organization is
 }

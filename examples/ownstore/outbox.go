@@ -94,12 +94,12 @@ func (s *state) count(counters []orgusers.Counter) (values []int64) {
 }
 
 // Prune forgets what nobody will ask for again.
-func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
+func (s *Store) Prune(ctx context.Context, now, rules, requests time.Time) error {
 	return s.write(ctx, func(s *state) error {
 		maps.DeleteFunc(s.Counters, func(_ string, c *orgusers.Counter) bool { return !c.ExpiresAt.After(now) })
 		maps.DeleteFunc(s.Sessions, func(_ orgusers.SessionID, n *orgusers.Session) bool { return !n.ExpiresAt.After(now) })
-		maps.DeleteFunc(s.Rules, func(_ orgusers.IPRuleID, r *orgusers.IPRule) bool { return !r.ExpiresAt.After(now) })
-		maps.DeleteFunc(s.Requests, func(_ requestKey, r *orgusers.Request) bool { return r.At.Before(requestsBefore) })
+		maps.DeleteFunc(s.Rules, func(_ orgusers.IPRuleID, r *orgusers.IPRule) bool { return !r.ExpiresAt.After(rules) })
+		maps.DeleteFunc(s.Requests, func(_ requestKey, r *orgusers.Request) bool { return r.At.Before(requests) })
 		return nil
 	})
 }

@@ -59,11 +59,10 @@ func (s *state) person(q orgusers.PersonQuery) *orgusers.Person {
 	return &p
 }
 
-// register writes sessions and IP rules. An account takes its own with it.
+// register writes sessions and IP rules. An account takes its sessions with it.
 func (s *state) register(c *orgusers.Changes) bool {
 	for _, up := range c.DeleteUsers {
 		maps.DeleteFunc(s.Sessions, func(_ orgusers.SessionID, n *orgusers.Session) bool { return n.User == up.ID })
-		maps.DeleteFunc(s.Rules, func(_ orgusers.IPRuleID, r *orgusers.IPRule) bool { return r.User == up.ID })
 	}
 	for _, id := range c.DeleteIPRules {
 		delete(s.Rules, id)
@@ -81,11 +80,20 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) (list []org
 		return nil, err
 	}
 	rules := pick(st.Rules, func(r *orgusers.IPRule) bool {
-		return q.User != "" && q.User == r.User || q.User == "" && q.Org == r.Org && q.IP == r.IP && q.Resource == r.Resource
+		switch {
+		case q.User != "":
+			return q.User == r.User
+		case !q.IP.IsValid() && q.Resource == "":
+			return q.Org == r.Org
+		}
+		return q.Org == r.Org && q.IP == r.IP && q.Resource == r.Resource
 	})
 	id := func(r *orgusers.IPRule) orgusers.IPRuleID { return r.ID }
 	for _, r := range page(rules, id, cmp.Compare[orgusers.IPRuleID], &q.After, false, q.Limit) {
-		v := orgusers.IPRuleView{IPRule: r, ValidFrom: st.Users[r.User].SessionsValidFrom}
+		v := orgusers.IPRuleView{IPRule: r}
+		if u := st.Users[r.User]; u != nil {
+			v.ValidFrom = u.SessionsValidFrom
+		}
 		if n := st.Sessions[r.Session]; n != nil {
 			v.Session = *n
 		}

@@ -177,7 +177,7 @@ func TestS228_ReadFaults(t *testing.T) {
 				return err
 			},
 			"touch": func(ctx context.Context) error { return s.Touch(ctx, "o-u3", at(100)) },
-			"prune": func(ctx context.Context) error { return s.Prune(ctx, at(0), at(0)) },
+			"prune": func(ctx context.Context) error { return s.Prune(ctx, at(0), at(0), at(0)) },
 			"claim": func(ctx context.Context) error {
 				_, err := s.Claim(ctx, orgusers.ClaimQuery{Now: at(1), Until: at(1), Lease: "l", Limit: 1})
 				return err

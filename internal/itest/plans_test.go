@@ -202,10 +202,10 @@ func operations(t testing.TB, s orgusers.Store) []func() error {
 			require.Equal(t, 1, n)
 			return err
 		},
-		func() error { return s.Prune(ctx, at(9_000), at(1)) },
+		func() error { return s.Prune(ctx, at(9_000), at(9_000), at(1)) },
 	}
 	rule := filledIPRule("i3", "n3", "o-u1")
-	for _, q := range []orgusers.IPRuleQuery{{User: "o-u1", Limit: 3}, {Org: "o", IP: rule.IP, Resource: rule.Resource, After: "a", Limit: 3}} {
+	for _, q := range []orgusers.IPRuleQuery{{User: "o-u1", Limit: 3}, {Org: "o", IP: rule.IP, Resource: rule.Resource, After: "a", Limit: 3}, {Org: "o", After: "a", Limit: 3}} {
 		ops = slices.Insert(ops, 1, func() error {
 			rules, err := s.IPRules(ctx, q)
 			require.NotEmpty(t, rules)

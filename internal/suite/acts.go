@@ -40,6 +40,7 @@ type stage struct {
 	session   orgusers.Actor  // the member's, of the registry
 	app       world.Factor
 	enrolment orgusers.Enrolment
+	rule      orgusers.IPRule
 }
 
 const (
@@ -246,6 +247,7 @@ func adminReads() []act {
 			return nil
 		}),
 		read("Admin.ExportAudit", func(s *stage) error { return s.door().ExportAudit(world.Ctx(), &s.out, orgusers.AuditList{}) }),
+		read("Admin.IPRules", func(s *stage) error { _, err := s.door().IPRules(world.Ctx(), "", 10); return err }),
 		read("Admin.Verify", func(s *stage) error { _, err := s.door().Verify(world.Ctx()); return err }),
 		read("Account.Organizations", func(s *stage) error { _, err := s.account(s.member).Organizations(world.Ctx(), "", 10); return err }),
 	}
@@ -284,7 +286,7 @@ func operatorActs() []act {
 		read("Backlog", func(s *stage) error { _, err := s.vendor().Backlog(world.Ctx(), "", 10); return err }),
 		read("Verify", func(s *stage) error { _, err := s.vendor().Verify(world.Ctx(), s.ID); return err }),
 		{method: "Operator.Requeue", exempt: "a change that is audited already is carried out later", call: func(s *stage) error { _, err := s.vendor().Requeue(world.Ctx(), s.effect); return err }},
-		{method: "Operator.Prune", exempt: "forgets counters and answers, which nobody can read", call: func(s *stage) error { return s.vendor().Prune(world.Ctx(), 0) }},
+		{method: "Operator.Prune", exempt: "forgets counters, answers and what has expired, which nobody can use", call: func(s *stage) error { return s.vendor().Prune(world.Ctx(), 0) }},
 	}
 }
 
@@ -332,6 +334,10 @@ func serviceActs() []act {
 	return []act{
 		door("Admin"), door("Operator"), door("Account"), door("Visitor"), door("Within"), door("Format"),
 		{method: "Service.Access", call: func(s *stage) error { _, err := s.w.Svc.Access(world.Ctx(), s.Owner, s.ID); return err }},
+		{method: "Service.Allowed", call: func(s *stage) error {
+			_, err := s.w.Svc.Allowed(world.Ctx(), s.ID, s.Owner.IP, "db")
+			return err
+		}},
 		{method: "Service.SignedIn", exempt: "a sign-in is the host's event", call: func(s *stage) error { return s.w.Svc.SignedIn(world.Ctx(), s.member.User) }},
 		{method: "Service.Dispatch", exempt: "carries out what is audited already", call: func(s *stage) error { _, err := s.w.Svc.Dispatch(world.Ctx(), 1); return err }},
 		{method: "Service.Run", exempt: "carries out what is audited already", call: func(*stage) error { return nil }},

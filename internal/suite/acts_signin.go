@@ -1,6 +1,8 @@
 package suite
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/orgusers/go-orgusers/internal/world"
@@ -109,6 +111,17 @@ func signInActs() []act {
 			_, err := mine(s).NewRecoveryCodes(world.Ctx())
 			return err
 		}),
+		{method: "Account.IPRules", setup: (*stage).login, call: func(s *stage) error { _, err := mine(s).IPRules(world.Ctx()); return err }},
+		own("OpenIPRule", orgusers.ActionOpenIPRule, (*stage).login, func(s *stage) error {
+			_, err := mine(s).OpenIPRule(world.Ctx(), s.ID, "db", time.Hour)
+			return err
+		}),
+		own("CloseIPRule", orgusers.ActionCloseIPRule, func(s *stage) {
+			s.login()
+			var err error
+			s.rule, err = mine(s).OpenIPRule(world.Ctx(), s.ID, "db", time.Hour)
+			s.must(err)
+		}, func(s *stage) error { return mine(s).CloseIPRule(world.Ctx(), s.rule.ID) }),
 		own("SignOut", orgusers.ActionEndSession, (*stage).login, func(s *stage) error { return mine(s).SignOut(world.Ctx()) }),
 		own("EndSession", orgusers.ActionEndSession, func(s *stage) {
 			s.login()

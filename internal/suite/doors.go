@@ -89,6 +89,8 @@ func argument(t testing.TB, typ reflect.Type, method string, i int, op orgusers.
 		v = named.stack
 	case reflect.TypeFor[orgusers.RoleID]():
 		v = named.role
+	case reflect.TypeFor[orgusers.IPRuleID](), reflect.TypeFor[int]():
+		return reflect.Zero(typ)
 	case reflect.TypeFor[[]orgusers.Permission]():
 		v = []orgusers.Permission{orgusers.PermissionRead}
 	case reflect.TypeFor[string]():

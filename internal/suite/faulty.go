@@ -179,6 +179,6 @@ func (f *faulty) Bump(ctx context.Context, c []orgusers.Counter) ([]int64, error
 	return answer(f, "Bump", func() ([]int64, error) { return f.Store.Bump(ctx, c) })
 }
 
-func (f *faulty) Prune(ctx context.Context, now, before time.Time) error {
-	return f.call("Prune", func() error { return f.Store.Prune(ctx, now, before) })
+func (f *faulty) Prune(ctx context.Context, now, rules, requests time.Time) error {
+	return f.call("Prune", func() error { return f.Store.Prune(ctx, now, rules, requests) })
 }

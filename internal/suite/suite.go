@@ -30,6 +30,7 @@ func Run(t *testing.T, open Opener) {
 		{"Audit", Audit},
 		{"Requests", Requests},
 		{"Outbox", Outbox},
+		{"IPRules", IPRules},
 		{"Races", Races},
 	} {
 		t.Run(group.name, func(t *testing.T) {

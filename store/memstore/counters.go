@@ -83,13 +83,13 @@ func (c *counters) read(lists ...[]string) map[string]int64 {
 }
 
 // Prune forgets expired counters, sessions and IP rules, and old answers.
-func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
+func (s *Store) Prune(ctx context.Context, now, rules, requests time.Time) error {
 	unlock, err := s.write(ctx)
 	if err != nil {
 		return err
 	}
-	s.registry.prune(now)
-	maps.DeleteFunc(s.requests, func(_ requestKey, r orgusers.Request) bool { return r.At.Before(requestsBefore) })
+	s.registry.prune(now, rules)
+	maps.DeleteFunc(s.requests, func(_ requestKey, r orgusers.Request) bool { return r.At.Before(requests) })
 	unlock()
 
 	c := &s.counters

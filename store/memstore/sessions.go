@@ -19,6 +19,7 @@ type registry struct {
 
 	rules   map[orgusers.IPRuleID]*orgusers.IPRule
 	ofUser  index[orgusers.UserID, *orgusers.IPRule]
+	ofOrg   index[orgusers.OrgID, *orgusers.IPRule]
 	ofPlace index[place, *orgusers.IPRule]
 }
 
@@ -36,6 +37,7 @@ func newRegistry() registry {
 		byUser:   make(index[orgusers.UserID, *orgusers.Session]),
 		rules:    make(map[orgusers.IPRuleID]*orgusers.IPRule),
 		ofUser:   make(index[orgusers.UserID, *orgusers.IPRule]),
+		ofOrg:    make(index[orgusers.OrgID, *orgusers.IPRule]),
 		ofPlace:  make(index[place, *orgusers.IPRule]),
 	}
 }
@@ -76,9 +78,6 @@ func (r *registry) apply(c *orgusers.Changes) {
 		for n := range r.byUser[d.ID] {
 			r.drop(n)
 		}
-		for rule := range r.ofUser[d.ID] {
-			r.close(rule)
-		}
 	}
 	for _, id := range c.DeleteSessions {
 		r.drop(r.sessions[id])
@@ -93,6 +92,7 @@ func (r *registry) apply(c *orgusers.Changes) {
 	for _, rule := range c.NewIPRules {
 		r.rules[rule.ID] = &rule
 		r.ofUser.add(rule.User, &rule)
+		r.ofOrg.add(rule.Org, &rule)
 		r.ofPlace.add(place{rule.Org, rule.IP, rule.Resource}, &rule)
 	}
 }
@@ -114,18 +114,19 @@ func (r *registry) close(rule *orgusers.IPRule) {
 	}
 	delete(r.rules, rule.ID)
 	r.ofUser.remove(rule.User, rule)
+	r.ofOrg.remove(rule.Org, rule)
 	r.ofPlace.remove(place{rule.Org, rule.IP, rule.Resource}, rule)
 }
 
 // prune forgets expired sessions and IP rules.
-func (r *registry) prune(now time.Time) {
+func (r *registry) prune(now, rules time.Time) {
 	for _, n := range r.sessions {
 		if !n.ExpiresAt.After(now) {
 			r.drop(n)
 		}
 	}
 	for _, rule := range r.rules {
-		if !rule.ExpiresAt.After(now) {
+		if !rule.ExpiresAt.After(rules) {
 			r.close(rule)
 		}
 	}
@@ -188,7 +189,7 @@ func (s *Store) person(q orgusers.PersonQuery) *orgusers.Person {
 	return &p
 }
 
-// IPRules returns one page of IP rules. An account or a place has few, so they are sorted here.
+// IPRules returns one page of IP rules. An account, a place and an organization have few, so they are sorted here.
 func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers.IPRuleView, error) {
 	unlock, err := s.read(ctx)
 	if err != nil {
@@ -196,19 +197,26 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers
 	}
 	defer unlock()
 	asked := s.registry.ofUser[q.User]
-	if q.User == "" {
+	switch {
+	case q.User != "":
+	case !q.IP.IsValid() && q.Resource == "":
+		asked = s.registry.ofOrg[q.Org]
+	default:
 		asked = s.registry.ofPlace[place{q.Org, q.IP, q.Resource}]
 	}
 	var page []orgusers.IPRuleView
 	for rule := range asked {
-		if u := s.users[rule.User]; u != nil && rule.ID > q.After {
-			page = append(page, orgusers.IPRuleView{IPRule: *rule, ValidFrom: u.SessionsValidFrom})
+		if rule.ID > q.After {
+			page = append(page, orgusers.IPRuleView{IPRule: *rule})
 		}
 	}
 	slices.SortFunc(page, func(a, b orgusers.IPRuleView) int { return cmp.Compare(a.ID, b.ID) })
 	page = page[:min(len(page), max(q.Limit, 0))]
 	for i := range page {
 		v := &page[i]
+		if u := s.users[v.User]; u != nil {
+			v.ValidFrom = u.SessionsValidFrom
+		}
 		if n := s.registry.sessions[v.IPRule.Session]; n != nil {
 			v.Session = *n
 		}

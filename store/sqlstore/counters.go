@@ -85,9 +85,9 @@ func (w *session) countCommit(ctx context.Context, counters []orgusers.Counter) 
 	return nil
 }
 
-// prunings are what Prune deletes: how it is found, an organization or nothing and a key, and what its
+// prunings are what Prune deletes, each before a time of its own: how it is found, an organization or nothing and a key, and what its
 // keys follow.
-var prunings = []struct {
+var prunings = [4]struct {
 	find, remove string
 	pairs        bool // the organization is part of the key
 }{
@@ -111,16 +111,13 @@ var prunings = []struct {
 
 // Prune implements [orgusers.Store]. It finds and then deletes, a chunk at a time, so that writers get
 // their turn in between; a DELETE that finds for itself reads the whole table on MySQL and MariaDB.
-func (s *Store) Prune(ctx context.Context, now, requestsBefore time.Time) error {
+func (s *Store) Prune(ctx context.Context, now, rules, requests time.Time) error {
 	w, err := s.alone(ctx)
 	if err != nil {
 		return err
 	}
-	for _, p := range prunings {
-		before := micros(now)
-		if p.pairs {
-			before = micros(requestsBefore)
-		}
+	for i, before := range []int64{micros(now), micros(now), micros(rules), micros(requests)} {
+		p := prunings[i]
 		for more := true; more; {
 			if more, err = w.prune(ctx, p.find, p.remove, p.pairs, before); err != nil {
 				return err

@@ -10,17 +10,18 @@ import (
 const (
 	insertIPRules = `INSERT INTO orgusers_ip_rules (id, org_id, user_id, session_id, ip, resource, opened_at, expires_at)`
 
-	// A rule is read with all it hangs on, so that one statement says whether it is in force.
+	// A rule is read with all it hangs on, so that one statement says whether it is in force. The number
+	// is the zero time, for an account that is gone.
 	pageIPRules = `SELECT i.id, i.org_id, i.user_id, i.session_id, i.ip, i.resource, i.opened_at, i.expires_at,
- u.sessions_valid_from, COALESCE(m.status, ''), COALESCE(o.disabled, 0),
+ COALESCE(u.sessions_valid_from, -62135596800000000), COALESCE(m.status, ''), COALESCE(o.disabled, 0),
  COALESCE(s.id, ''), COALESCE(s.user_id, ''), COALESCE(s.token, ''), COALESCE(s.step, ''), COALESCE(s.sso_org, ''),
  COALESCE(s.ip, ''), COALESCE(s.agent, ''), COALESCE(s.created_at, 0), COALESCE(s.seen_at, 0), COALESCE(s.expires_at, 0),
  COALESCE(s.idle, 0), COALESCE(s.mfa_at, 0), COALESCE(s.proved_at, 0)
  FROM orgusers_ip_rules AS i
- JOIN orgusers_users AS u ON u.id = i.user_id
+ LEFT JOIN orgusers_users AS u ON u.id = i.user_id
  LEFT JOIN orgusers_organizations AS o ON o.id = i.org_id
  LEFT JOIN orgusers_members AS m ON m.user_id = i.user_id AND m.org_id = i.org_id
- LEFT JOIN orgusers_sessions AS s ON s.id = i.session_id`
+ LEFT JOIN orgusers_sessions AS s ON s.id = i.session_id AND s.user_id = u.id`
 )
 
 func (w *session) insertIPRules(ctx context.Context, rules []orgusers.IPRule) error {
@@ -61,9 +62,12 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers
 		return nil, err
 	}
 	var t text
-	if q.User != "" {
+	switch {
+	case q.User != "":
 		t.add(pageIPRules+` WHERE i.user_id = ?`, string(q.User))
-	} else {
+	case !q.IP.IsValid() && q.Resource == "":
+		t.add(pageIPRules+` WHERE i.org_id = ?`, string(q.Org))
+	default:
 		t.add(pageIPRules+` WHERE i.org_id = ? AND i.ip = ? AND i.resource = ?`, string(q.Org), encodeIP(q.IP), q.Resource)
 	}
 	t.add(` AND i.id > ? ORDER BY i.id LIMIT ?`, string(q.After), limit(q.Limit))

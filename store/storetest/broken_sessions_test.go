@@ -235,8 +235,22 @@ func brokenSessions() []broken {
 			}
 		})},
 
-		{"never forgets sessions or IP rules", []string{"Prune/SessionsThatExpired", "Prune/IPRulesThatExpired"}, with(func(s *spy) {
+		{"never forgets sessions", []string{"Prune/SessionsThatExpired"}, with(func(s *spy) {
 			s.pruneCounters = func(now *time.Time) { *now = time.Time{} }
+		})},
+		{"never forgets IP rules", []string{"Prune/IPRulesThatExpired"}, with(func(s *spy) {
+			s.pruneRules = func(rules *time.Time, _ time.Time) { *rules = time.Time{} }
+		})},
+		{"forgets IP rules with the sessions", []string{"Prune/IPRulesThatExpired"}, with(func(s *spy) {
+			s.pruneRules = func(rules *time.Time, now time.Time) { *rules = now }
+		})},
+		{"lists no organization's IP rules", []string{"IPRules/Pages*"}, with(func(s *spy) {
+			s.ipRules = func(q orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView {
+				if q.Org != "" && !q.IP.IsValid() {
+					return nil
+				}
+				return page
+			}
 		})},
 		{"folds resources", []string{"IPRules/Pages*"}, with(func(s *spy) {
 			s.commit = func(_ context.Context, c *orgusers.Changes) error {
@@ -270,19 +284,16 @@ func brokenSessions() []broken {
 				return nil
 			}
 		})},
-		{"shows the rules of deleted accounts", []string{"IPRules/None*"}, with(func(s *spy) {
-			var rules []orgusers.IPRule
+		{"loses the rules of deleted accounts", []string{"IPRules/Outlive*"}, with(func(s *spy) {
+			var gone []orgusers.UserUpdate
 			s.commit = func(_ context.Context, c *orgusers.Changes) error {
-				rules = append(rules, c.NewIPRules...)
+				gone = append(gone, c.DeleteUsers...)
 				return nil
 			}
 			s.ipRules = func(_ orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView {
-				if len(page) < 2 {
-					for _, r := range rules {
-						page = append(page, orgusers.IPRuleView{IPRule: r})
-					}
-				}
-				return page
+				return slices.DeleteFunc(page, func(v orgusers.IPRuleView) bool {
+					return slices.ContainsFunc(gone, func(u orgusers.UserUpdate) bool { return u.ID == v.User })
+				})
 			}
 		})},
 	}

@@ -75,7 +75,7 @@ func (w *world) calls(k cast) map[string]func(ctx context.Context) error {
 			return err
 		},
 		"Bump":  func(ctx context.Context) error { _, err := w.Bump(ctx, []orgusers.Counter{counter}); return err },
-		"Prune": func(ctx context.Context) error { return w.Prune(ctx, moment(1000), moment(1000)) },
+		"Prune": func(ctx context.Context) error { return w.Prune(ctx, moment(1000), moment(1000), moment(1000)) },
 	}
 }
 

@@ -104,11 +104,11 @@ func bumpRace(w *world) {
 func pruneCounters(w *world) {
 	old, fresh := orgusers.Counter{Key: "old", Add: 7, ExpiresAt: moment(10)}, orgusers.Counter{Key: "fresh", Add: 7, ExpiresAt: moment(12)}
 	w.bump(old, fresh)
-	require.NoError(w, w.Prune(w.ctx, moment(9), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(9), moment(0), moment(0)))
 	require.Equal(w, []int64{14, 14}, w.bump(old, fresh), "neither has expired")
-	require.NoError(w, w.Prune(w.ctx, moment(11), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(11), moment(0), moment(0)))
 	require.Equal(w, []int64{7, 21}, w.bump(old, fresh))
-	require.NoError(w, w.Prune(w.ctx, moment(1000), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(1000), moment(0), moment(0)))
 	require.Equal(w, []int64{7, 7}, w.bump(old, fresh))
 }
 
@@ -121,9 +121,9 @@ func pruneRequests(w *world) {
 	}
 	before := w.dump("r1", "r2", "r3")
 	require.Len(w, before.Requests, 6)
-	require.NoError(w, w.Prune(w.ctx, moment(1000), moment(1)))
+	require.NoError(w, w.Prune(w.ctx, moment(1000), moment(0), moment(1)))
 	w.unchanged(before, "r1", "r2", "r3")
-	require.NoError(w, w.Prune(w.ctx, moment(0), moment(2)))
+	require.NoError(w, w.Prune(w.ctx, moment(0), moment(0), moment(2)))
 	before.Requests = slices.DeleteFunc(before.Requests, func(r orgusers.Request) bool { return r.ID == "r1" })
 	w.unchanged(before, "r1", "r2", "r3")
 	require.NoError(w, w.Record(w.ctx, nil, &orgusers.Request{Org: k.org, ID: "r1", Digest: "d", Report: []byte("{}"), At: moment(9)}),

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +16,7 @@ func ipRuleChecks() []check {
 		{"Kept/IPRule", keptIPRule},
 		{"IPRules/PagesOfAnAccountAndOfAPlace", ipRulesPages},
 		{"IPRules/WithWhatTheyHangOn", ipRulesHang},
-		{"IPRules/NoneWithoutTheAccount", ipRulesOfNobody},
+		{"IPRules/OutliveTheAccount", ipRulesOfNobody},
 		{"Prune/IPRulesThatExpired", pruneIPRules},
 	}
 }
@@ -107,6 +108,9 @@ func ipRulesPages(w *world) {
 		{orgusers.IPRuleQuery{Org: k.org, IP: ann.IP, Resource: "DB"}, ofAnn[4:5]},
 		{orgusers.IPRuleQuery{Org: k.org, IP: mapped.IP, Resource: "db"}, ofAnn[6:7]},
 		{orgusers.IPRuleQuery{Org: other.org, IP: ann.IP, Resource: "db"}, ofAnn[3:4]},
+		{orgusers.IPRuleQuery{Org: k.org}, append(slices.Clone(place), ofAnn[4:]...)},
+		{orgusers.IPRuleQuery{Org: other.org}, ofAnn[3:4]},
+		{orgusers.IPRuleQuery{Org: orgusers.OrgID(w.id())}, nil},
 		{orgusers.IPRuleQuery{}, nil},
 		{orgusers.IPRuleQuery{Org: k.org, Resource: "db"}, nil},
 		{orgusers.IPRuleQuery{User: orgusers.UserID(w.id())}, nil},
@@ -188,14 +192,20 @@ func ipRulesHang(w *world) {
 func ipRulesOfNobody(w *world) {
 	k := w.cast()
 	gone, ann := w.signIn("gone"), w.signIn("ann")
-	w.open(w.newIPRule(k.org, gone, "db"), w.newIPRule(k.org, ann, "db"))
+	theirs := w.newIPRule(k.org, gone, "db")
+	w.open(theirs, w.newIPRule(k.org, ann, "db"))
 	place := orgusers.IPRuleQuery{Org: k.org, IP: ann.IP, Resource: "db"}
 	require.Len(w, w.ipRules(place), 2)
 	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{DeleteUsers: w.updates([]orgusers.UserID{gone.User}, orgusers.UserPatch{})}))
-	require.Empty(w, w.ipRules(orgusers.IPRuleQuery{User: gone.User}))
-	left := w.ipRules(place)
-	require.Len(w, left, 1)
-	require.Equal(w, ann.User, left[0].User)
+	bare := []orgusers.IPRuleView{{IPRule: theirs}} // whatever the store has kept of the session
+	w.same(bare, w.ipRules(orgusers.IPRuleQuery{User: gone.User}))
+	require.Len(w, w.ipRules(place), 2)
+	require.Len(w, w.ipRules(orgusers.IPRuleQuery{Org: k.org}), 2)
+
+	over := theirs // one that is over needs no account
+	over.ID, over.ExpiresAt = orgusers.IPRuleID(w.id()), moment(4)
+	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{DeleteIPRules: []orgusers.IPRuleID{theirs.ID}, NewIPRules: []orgusers.IPRule{over}}))
+	w.same([]orgusers.IPRuleView{{IPRule: over}}, w.ipRules(orgusers.IPRuleQuery{User: gone.User}))
 }
 
 func pruneIPRules(w *world) {
@@ -206,9 +216,11 @@ func pruneIPRules(w *world) {
 	w.open(old, fresh)
 	before := w.dump()
 	require.Len(w, before.IPRules, 2)
-	require.NoError(w, w.Prune(w.ctx, moment(9), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(9), moment(9), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(11), moment(9), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(11), time.Time{}, moment(0)))
 	w.unchanged(before)
-	require.NoError(w, w.Prune(w.ctx, moment(11), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(0), moment(11), moment(0)))
 	before.IPRules = []orgusers.IPRule{fresh}
 	w.unchanged(before)
 	w.same([]orgusers.IPRule{fresh}, rulesOnly(w.ipRules(orgusers.IPRuleQuery{Org: k.org, IP: s.IP, Resource: "db"})))

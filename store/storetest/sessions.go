@@ -294,9 +294,9 @@ func pruneSessions(w *world) {
 	w.keep(old, fresh)
 	before := w.dump()
 	require.Len(w, before.Sessions, 2)
-	require.NoError(w, w.Prune(w.ctx, moment(9), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(9), moment(9), moment(0)))
 	w.unchanged(before)
-	require.NoError(w, w.Prune(w.ctx, moment(11), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(11), moment(11), moment(0)))
 	before.Sessions = slices.DeleteFunc(before.Sessions, func(s orgusers.Session) bool { return s.ID == old.ID })
 	w.unchanged(before)
 	w.noSession(old.Token, "expired")
@@ -309,6 +309,6 @@ func pruneSessions(w *world) {
 		many = append(many, w.newSession(old.User))
 	}
 	w.keep(many...)
-	require.NoError(w, w.Prune(w.ctx, moment(2000), moment(0)))
+	require.NoError(w, w.Prune(w.ctx, moment(2000), moment(2000), moment(0)))
 	require.Empty(w, w.dump().Sessions)
 }

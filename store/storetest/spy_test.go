@@ -39,6 +39,7 @@ type spy struct {
 	bump          func(c []orgusers.Counter)
 	bumped        func(values []int64)
 	pruneCounters func(now *time.Time)
+	pruneRules    func(rules *time.Time, now time.Time)
 	pruneRequests func(before *time.Time)
 }
 
@@ -217,12 +218,15 @@ func (s *spy) Bump(ctx context.Context, c []orgusers.Counter) ([]int64, error) {
 	return values, err
 }
 
-func (s *spy) Prune(ctx context.Context, now, before time.Time) error {
+func (s *spy) Prune(ctx context.Context, now, rules, before time.Time) error {
 	if s.pruneCounters != nil {
 		s.pruneCounters(&now)
+	}
+	if s.pruneRules != nil {
+		s.pruneRules(&rules, now)
 	}
 	if s.pruneRequests != nil {
 		s.pruneRequests(&before)
 	}
-	return s.Store.Prune(s.context(ctx), now, before)
+	return s.Store.Prune(s.context(ctx), now, rules, before)
 }

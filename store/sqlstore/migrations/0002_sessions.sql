@@ -38,5 +38,6 @@ CREATE TABLE IF NOT EXISTS orgusers_ip_rules (
 ) {table};
 
 CREATE INDEX {if_missing} orgusers_ip_rules_user ON orgusers_ip_rules (user_id, id);
+CREATE INDEX {if_missing} orgusers_ip_rules_org ON orgusers_ip_rules (org_id, id);
 CREATE INDEX {if_missing} orgusers_ip_rules_place ON orgusers_ip_rules (org_id, ip, resource, id);
 CREATE INDEX {if_missing} orgusers_ip_rules_expiry ON orgusers_ip_rules (expires_at);

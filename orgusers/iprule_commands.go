@@ -19,7 +19,7 @@ func (c *ownRules) prove(ctx context.Context, s *Service, d *draft) (err error) 
 	if d.theUser() != nil {
 		c.held, err = s.store.IPRules(ctx, IPRuleQuery{User: c.user, Limit: personIPRules})
 	}
-	return err
+	return stored(err)
 }
 
 // OpenIPRule is the command behind [Account.OpenIPRule].

@@ -83,7 +83,7 @@ Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok
 Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 Account.OpenIPRule              write  account.open_ip_rule*      404    404  404     404     out      ok     ok    ok    sess  sess     off
 Account.CloseIPRule             write  account.close_ip_rule*     404    404  404     404     404      ok     ok    ok    sess  sess     404
-Account.IPRules                 read   -                          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.IPRules                 read   ip_rules.list*             404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 
 Visitor.SignIn                  any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.EnterCode               any    account.sign_in*          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off

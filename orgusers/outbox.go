@@ -37,8 +37,11 @@ func (laterError) Error() string { return "the organization is disabled" }
 func (s *Service) Dispatch(ctx context.Context, n int) (int, error) {
 	now := s.now()
 	lease := s.newID()
-	effects, err := s.store.Claim(ctx, ClaimQuery{Now: now, Until: now.Add(effectLease), Lease: lease, Limit: clamp(n, 50, 500)})
-	if err != nil {
+	var effects []Effect
+	if err := s.insist(ctx, func() (err error) {
+		effects, err = s.store.Claim(ctx, ClaimQuery{Now: now, Until: now.Add(effectLease), Lease: lease, Limit: clamp(n, 50, 500)})
+		return err
+	}); err != nil {
 		return 0, named("Dispatch", stored(err))
 	}
 	settled := 0
@@ -53,8 +56,7 @@ func (s *Service) Dispatch(ctx context.Context, n int) (int, error) {
 		}
 		st := s.carry(ctx, e)
 		st.ID, st.Lease = e.ID, lease
-		// The work is done, so it is noted even if the caller has gone.
-		if err := s.store.Settle(context.WithoutCancel(ctx), []Settlement{st}); err != nil {
+		if err := s.settle(ctx, []Settlement{st}); err != nil {
 			return settled, named("Dispatch", stored(err))
 		}
 		if st.Done {
@@ -69,7 +71,28 @@ func (s *Service) release(ctx context.Context, effects []Effect, lease string) e
 	for i := range effects {
 		back[i] = Settlement{ID: effects[i].ID, Lease: lease, DueAt: effects[i].DueAt, LastError: effects[i].LastError, Untried: true}
 	}
-	return s.store.Settle(context.WithoutCancel(ctx), back)
+	return s.settle(ctx, back)
+}
+
+// settle notes what became of effects, even if the caller has gone.
+func (s *Service) settle(ctx context.Context, settled []Settlement) error {
+	ctx = context.WithoutCancel(ctx)
+	return s.insist(ctx, func() error { return s.store.Settle(ctx, settled) })
+}
+
+// insist repeats what gave way to another process. A worker that was only in another's way (on a
+// cluster, two that claim at once on two nodes) has not failed; and what was delivered but could not
+// be noted would be delivered twice (S-223).
+func (s *Service) insist(ctx context.Context, call func() error) error {
+	for try := 0; ; try++ {
+		err := call()
+		if !isConflict(err) || try >= s.tries {
+			return err
+		}
+		if err := s.pause(ctx, try); err != nil {
+			return err
+		}
+	}
 }
 
 // Run dispatches until the context ends, looking every interval (1 s or more; 0: 5 s) when there is

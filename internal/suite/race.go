@@ -32,12 +32,14 @@ func rounds() int {
 // raceTime is when a race stops short of its rounds, on a store that waits for a disk, unless soaking.
 const raceTime = 2 * time.Second
 
-// round is one run of a race: two services on one store, which know of each other no more than two
-// processes do, and addresses that no other round uses.
+// round is one run of a race: two services or more on one store, or each on another node of it, which
+// know of each other no more than processes do, and addresses that no other round uses.
 type round struct {
-	t    testing.TB
-	a, b *world.World
-	n    int
+	t      testing.TB
+	a, b   *world.World // the first two
+	worlds []*world.World
+	settle func(testing.TB)
+	n      int
 }
 
 // abreast is how many races are run at a time. They wait for one another more than they compute, so
@@ -46,28 +48,44 @@ const abreast = 8
 
 // track is where races are run.
 type track struct {
-	cases
+	t     *testing.T
+	open  ClusterOpener
+	least int // rounds to run however long they take
+	most  int // rounds to run while there is time
 	lanes chan struct{}
 	done  sync.WaitGroup
 }
 
-// race runs f in many rounds on one store, when there is a free lane.
+func newTrack(t *testing.T, open ClusterOpener, least, most int) *track {
+	return &track{t: t, open: open, least: least, most: most, lanes: make(chan struct{}, abreast)}
+}
+
+// race runs f in many rounds on one database, when there is a free lane.
 func (c *track) race(name string, f func(r *round)) {
 	c.t.Helper()
 	c.done.Go(func() {
 		c.lanes <- struct{}{}
 		defer func() { <-c.lanes }()
 		c.t.Run(name, func(t *testing.T) {
-			store := &tables{Store: c.open(t)}
+			cluster := c.open(t)
+			meeting := &meeting{}
 			n := 0
 			defer func() {
 				if t.Failed() {
 					t.Logf("in round %d", n)
 				}
 			}()
-			for begin := time.Now(); n < rounds() && (soaking() || n < 10 || time.Since(begin) < raceTime); n++ {
-				w := world.New(t, store)
-				f(&round{t: t, a: w, b: w.Second(), n: n})
+			for begin := time.Now(); n < c.least || n < c.most && (soaking() || time.Since(begin) < raceTime); n++ {
+				r := &round{t: t, n: n, settle: cluster.Settle}
+				for i, node := range cluster.Nodes {
+					if store := (&tables{node, meeting}); i == 0 {
+						r.worlds = append(r.worlds, world.New(t, store))
+					} else {
+						r.worlds = append(r.worlds, r.worlds[0].On(store))
+					}
+				}
+				r.a, r.b = r.worlds[0], r.worlds[1]
+				f(r)
 			}
 		})
 	})
@@ -79,17 +97,20 @@ func (r *round) team(name string) team { return newTeam(r.t, r.a, r.name(name)) 
 // name makes something that no other round has.
 func (r *round) name(s string) string { return fmt.Sprintf("%s-%d", s, r.n) }
 
-// by is somebody's door, by turns in the one process and in the other.
+// by is somebody's door, by turns in one process and in another.
 func (r *round) by(i int, org orgusers.OrgID, user orgusers.UserID) orgusers.Admin {
 	w := r.on(i)
 	return w.Svc.Admin(w.Actor(user), org)
 }
 
-func (r *round) on(i int) *world.World {
-	if i%2 == 0 {
-		return r.a
+func (r *round) on(i int) *world.World { return r.worlds[i%len(r.worlds)] }
+
+// caughtUp waits until every node has everything: what a round makes, and looks at, is not raced.
+func (r *round) caughtUp() {
+	r.t.Helper()
+	if r.settle != nil {
+		r.settle(r.t)
 	}
-	return r.b
 }
 
 // run makes the calls at the same moment and returns their errors, each of which must be one that
@@ -98,6 +119,7 @@ func (r *round) on(i int) *world.World {
 // that each decides on what it saw before the other wrote.
 func (r *round) run(calls ...func(ctx context.Context) error) []error {
 	r.t.Helper()
+	r.caughtUp()
 	errs := make([]error, len(calls))
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -116,6 +138,7 @@ func (r *round) run(calls ...func(ctx context.Context) error) []error {
 	}
 	close(start)
 	wg.Wait()
+	r.caughtUp()
 	for i, err := range errs {
 		if err == nil {
 			continue
@@ -163,11 +186,10 @@ func second(ctx context.Context) context.Context {
 }
 
 // tables is a store at which callers meet: whoever has looked waits, for a moment, until another one
-// has looked too.
+// has looked too, there or at another node.
 type tables struct {
 	orgusers.Store
-	mu      sync.Mutex
-	waiting chan struct{}
+	*meeting
 }
 
 // View reads, and then lets the callers meet.
@@ -182,7 +204,13 @@ func (s *tables) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View,
 	return v, err
 }
 
-func (s *tables) meet() {
+// meeting is where they wait.
+type meeting struct {
+	mu      sync.Mutex
+	waiting chan struct{}
+}
+
+func (s *meeting) meet() {
 	s.mu.Lock()
 	if other := s.waiting; other != nil {
 		s.waiting = nil

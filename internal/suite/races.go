@@ -17,7 +17,35 @@ import (
 // thousand times.
 func Races(t *testing.T, open Opener) {
 	t.Helper()
-	c := &track{cases: cases{t, open}, lanes: make(chan struct{}, abreast)}
+	races(newTrack(t, twice(open), 10, rounds()))
+}
+
+// RacesAcross are the same between services on different nodes of a database: 200 times those that
+// only the database can decide, which are the last administrators, the last seat, one invitation, and
+// the outbox; the others once for each way in which a round is run, or 200 times too when soaking.
+func RacesAcross(t *testing.T, open ClusterOpener) {
+	t.Helper()
+	many, few := 200, 4
+	switch {
+	case soaking():
+		few = many
+	case testing.Short():
+		many = 10
+	}
+	t.Run("Hard", func(t *testing.T) {
+		c := newTrack(t, open, many, 0)
+		defer c.done.Wait()
+		c.race("S-041 demote each other", raceDemotion)
+		c.race("S-028 invite x invite, one seat", raceLastSeat)
+		c.race("S-028 accept x accept, one seat", raceSeats)
+		c.race("S-007 concurrent accept", raceAccept)
+		c.race("S-223 outbox", raceOutbox)
+	})
+	t.Run("All", func(t *testing.T) { races(newTrack(t, open, few, 0)) })
+}
+
+func races(c *track) {
+	c.t.Helper()
 	defer c.done.Wait()
 	c.race("S-007 concurrent accept", raceAccept)
 	c.race("S-013 revoke x accept", raceRevoke)
@@ -29,6 +57,7 @@ func Races(t *testing.T, open Opener) {
 	ownershipRaces(c)
 	stackRaces(c)
 	sharedRaces(c)
+	c.race("S-223 outbox", raceOutbox)
 }
 
 // contenders is how many take part where many do.

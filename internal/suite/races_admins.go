@@ -64,6 +64,15 @@ func (r *round) powerless(err error) {
 	}
 }
 
+// raceDemotion: the two administrators of an owner-less organization demote each other.
+func raceDemotion(r *round) {
+	demote := orgusers.SetRole{Role: orgusers.RoleMember}
+	x, m := r.coop(false, 2)
+	_, losers := r.one(r.run(r.do(0, x, m[0], demote, m[1]), r.do(1, x, m[1], demote, m[0])))
+	r.powerless(losers[0])
+	CheckOrg(r.t, r.a, x.ID)
+}
+
 // administratorRaces are those by which an organization could lose everybody who administers it.
 func administratorRaces(c *track) {
 	c.t.Helper()

@@ -33,18 +33,20 @@ func (r *round) invite(i int, x team, by orgusers.Member, local string) func(con
 	}
 }
 
+func raceLastSeat(r *round) {
+	x := r.full(4)
+	_, losers := r.one(r.run(r.invite(0, x, x.owner, "a"), r.invite(1, x, x.admin, "b"), r.invite(2, x, x.owner, "c"), r.invite(3, x, x.admin, "d")))
+	for _, err := range losers {
+		fails(r.t, err, orgusers.ErrSeats, "")
+	}
+	require.Equal(r.t, int64(4), x.Record().Tally.Seats())
+	CheckOrg(r.t, r.a, x.ID)
+}
+
 // seatRaces are those for the last seat.
 func seatRaces(c *track) {
 	c.t.Helper()
-	c.race("S-028 invite x invite, one seat", func(r *round) {
-		x := r.full(4)
-		_, losers := r.one(r.run(r.invite(0, x, x.owner, "a"), r.invite(1, x, x.admin, "b"), r.invite(2, x, x.owner, "c"), r.invite(3, x, x.admin, "d")))
-		for _, err := range losers {
-			fails(r.t, err, orgusers.ErrSeats, "")
-		}
-		require.Equal(r.t, int64(4), x.Record().Tally.Seats())
-		CheckOrg(r.t, r.a, x.ID)
-	})
+	c.race("S-028 invite x invite, one seat", raceLastSeat)
 	c.race("S-028 invite x new owner from outside, one seat", func(r *round) {
 		x := r.full(4)
 		Account(r.t, r.a, x.email("ann"))

@@ -55,9 +55,17 @@ func New(t testing.TB, store orgusers.Store, options ...func(*orgusers.Config)) 
 // library can tell.
 func (w *World) Second() *World {
 	w.T.Helper()
-	svc, err := orgusers.New(w.Conf)
-	require.NoError(w.T, err)
+	return w.On(w.Store)
+}
+
+// On starts another service with the same clock and inbox on another store, which leads to the same
+// data: a second process that is connected to another node of a database.
+func (w *World) On(store orgusers.Store) *World {
+	w.T.Helper()
 	second := *w
+	second.Store, second.Conf.Store = store, store
+	svc, err := orgusers.New(second.Conf)
+	require.NoError(w.T, err)
 	second.Svc = svc
 	return &second
 }

@@ -21,6 +21,9 @@ type Dialect struct {
 	// keeps its own, and a pooler between may not allow others.
 	cached int
 
+	// literalReads: a SELECT inside a transaction goes without placeholders. See literal.
+	literalReads bool
+
 	// upsert follows the rows of the one INSERT that adds to what is there.
 	upsert string
 	// greatest is the function for the greater of two numbers.
@@ -101,7 +104,7 @@ func PostgreSQL() Dialect {
 // spaces, and no two versions share one that does neither.
 func MySQL() Dialect {
 	return Dialect{
-		name: "mysql", cached: 64,
+		name: "mysql", cached: 64, literalReads: true,
 		upsert:     ` ON DUPLICATE KEY UPDATE total = total + VALUES(total)`,
 		greatest:   `GREATEST`,
 		joinByUser: `STRAIGHT_JOIN orgusers_members AS m FORCE INDEX (orgusers_members_user)`,

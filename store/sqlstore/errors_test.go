@@ -111,8 +111,24 @@ func TestFailed(t *testing.T) {
 	require.Equal(t, context.Canceled, s.failed(ended, busy), "as it is")
 
 	require.ErrorIs(t, s.commitFailed(busy), orgusers.ErrConflict)
+	require.ErrorIs(t, s.CommitError(busy), orgusers.ErrConflict)
+	require.NoError(t, s.CommitError(nil))
 	require.NotErrorIs(t, s.commitFailed(&coder{13}), orgusers.ErrUnknownOutcome)
 	lost := s.commitFailed(io.ErrUnexpectedEOF)
 	require.ErrorIs(t, lost, orgusers.ErrUnknownOutcome)
 	require.ErrorIs(t, lost, io.ErrUnexpectedEOF)
+}
+
+func TestLiteral(t *testing.T) {
+	t.Parallel()
+	text, err := literal(`SELECT a FROM b WHERE c = ? AND d < ? LIMIT ?`, []any{"O'Hara\\ ?é", int64(-7), int64(2)})
+	require.NoError(t, err)
+	require.Equal(t, `SELECT a FROM b WHERE c = x'4f27486172615c203fc3a9' AND d < -7 LIMIT 2`, text)
+	text, err = literal(`c = ?`, []any{""})
+	require.NoError(t, err)
+	require.Equal(t, `c = x''`, text)
+	_, err = literal(`c = ?`, []any{1.5})
+	require.Error(t, err)
+	_, err = literal(`c = ?`, []any{"a", "b"})
+	require.Error(t, err)
 }

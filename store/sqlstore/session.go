@@ -187,6 +187,13 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 	}
 	sqlText := w.render(t.sql.String())
 	run := func() (*sql.Rows, error) {
+		if w.tx != nil && w.dialect.literalReads {
+			sqlText, err := literal(sqlText, t.args)
+			if err != nil {
+				return nil, err
+			}
+			return w.tx.QueryContext(ctx, sqlText)
+		}
 		stmt, err := w.prepared(ctx, sqlText, t.wide) //nolint:sqlclosecheck // kept, or the transaction's
 		switch {
 		case err != nil:

@@ -14,6 +14,15 @@
 // on SQLite. This and the encodings are checked at the first call; [Store.Check] finds these and all
 // else that matters.
 //
+// On a Galera cluster services may write at every node: two that change the same find out at COMMIT,
+// which is a conflict. But a node may show the state of a moment ago. Set wsrep_sync_wait=1 in the data
+// source name, so that what is cut at one node is cut at all ([Store.Access]), and a link works at the
+// node that did not make it. Set interpolateParams=true as well if the host reads in the transactions
+// that it gives to [Store.WithTx]: a node may forget to say that it has undone one, when a prepared
+// SELECT is closed just then (MariaDB 10.11). The store's own reads there are not prepared. Set the
+// server's innodb_lock_wait_timeout to a few seconds: for so long all nodes stand still when one has
+// failed to make way for another's commit, which happens.
+//
 // What is promised never to break: a decision is written whole or not at all, whatever fails; no
 // isolation level is relied on above READ COMMITTED, because every change begins with a guarded write; conflicts are
 // told by the database's error code, never by its text; a table that exists is only ever changed by
@@ -111,7 +120,8 @@ func validPrefix(p string) bool {
 
 // WithTx returns the same store inside the host's own transaction, so that a change here commits
 // together with the host's, or not at all. The store neither begins nor ends it. After any error
-// the host must roll back; [orgusers.ErrConflict] means that it may start over.
+// the host must roll back; [orgusers.ErrConflict] means that it may start over. A conflict may also
+// come with the host's COMMIT: see [Store.CommitError].
 //
 // [Store.Bump] is then part of the transaction too: throttle counters are forgotten if it is rolled
 // back. On MySQL and MariaDB under REPEATABLE READ, make the store's call the first of the

@@ -24,8 +24,8 @@
 //
 // The servers are set up as a host's might be, not as would be handy: text is compared by a language's
 // rules and not byte by byte, the server's zone is 05:45 ahead of UTC, and the account of the test owns
-// its databases and may do nothing else. Isolation levels, SQL mode and time limits are the engine's
-// defaults. Only what guards against a power cut is switched off, for speed.
+// its databases and may do nothing else. Isolation levels, SQL mode and, but for one of Galera's, time
+// limits are the engine's defaults. Only what guards against a power cut is switched off, for speed.
 package dbserver
 
 import (

@@ -64,6 +64,7 @@ func (s *server) form(ctx context.Context, cluster [nodes]*mariadbNode) error {
 			return err
 		}
 		node := newMySQL(n.name, n.admin())
+		s.members = append(s.members, node)
 		if err := eventually(ctx, n.process, func() error {
 			state, err := node.status(ctx, "wsrep_local_state_comment")
 			if err == nil && state != "Synced" {
@@ -123,5 +124,8 @@ func clusterSettings(library string, i int, ports []int) []string {
 		"wsrep_sst_receive_address=" + local(ports[4*i+3]),
 		"binlog_format=ROW",
 		"innodb_autoinc_lock_mode=2",
+		// Now and then a node does not undo a transaction that stands in the way of what another has
+		// committed, and applies nothing until this time is over (seen in 10.11, where the default is 50 s).
+		"innodb_lock_wait_timeout=2",
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // patience is how long anything asked of a server may take. It is far more than any of it needs, for
 // machines that run many packages on few cores.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // account owns the databases of the tests and is nobody else on the server. It has no password: it
 // reaches nothing but test data, and only from this machine.
@@ -27,9 +27,10 @@ const prefix = "orgusers_test_"
 type server struct {
 	engine  string
 	version string
-	remark  string // where it comes from, for the log
-	driver  string // as registered with database/sql
-	admin   string // data source name of an account that may create databases
+	remark  string    // where it comes from, for the log
+	driver  string    // as registered with database/sql
+	admin   string    // data source name of an account that may create databases
+	members []*server // the nodes of a cluster, each by itself
 
 	create func(database string) string   // the statement
 	drop   func(database string) string   // the statement; it ends connections still open, or fails soon

@@ -4,7 +4,8 @@ FUZZTIME ?= 30s
 CHECKS   ?= 5000
 COUNT    ?= 5
 BENCH    ?= .
-SIZES    ?= 1000,10000,100000
+SIZES    ?= 1000,10000,100000,1000000
+ENGINE   ?= sqlite,postgresql,mariadb
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint soak bench fuzz
@@ -22,7 +23,7 @@ soak: ## tests again and again: CHECKS runs per property, COUNT rounds of the re
 	@CHECKS=$(CHECKS) COUNT=$(COUNT) scripts/soak.sh
 
 bench: ## each operation beside raw SQL into bench/RESULTS.md, then the benchmarks that match BENCH
-	@cd bench && GOWORK=off go run . -sizes $(SIZES)
+	@cd bench && GOWORK=off go run . -engine $(ENGINE) -sizes $(SIZES)
 	@scripts/each.sh go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 ./...
 
 fuzz: ## each fuzz target for FUZZTIME

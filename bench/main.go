@@ -1,389 +1,282 @@
-// Bench measures each operation of orgusers beside the SQL that a careful engineer would write for
-// it by hand: on the same engine, the same data and in the same run, taking turns. It writes the
-// table to RESULTS.md.
+// Bench measures each operation of orgusers beside the SQL that a careful engineer would write for it
+// by hand: on the same engine, on the same data and in the same run, taking turns, in organizations of
+// several sizes that lie in one database. It writes the figures to RESULTS.json and the tables made of
+// them to RESULTS.md; what a run does not measure stays from an earlier one.
 //
-//	go run . -sizes 1000,10000,100000,1000000
+//	go run . -engine sqlite -sizes 1000,1000000
+//	go run . -engine postgresql,mariadb -sizes 1000,100000,1000000 -parts operations,export
+//
+// Sign-in less the hash (P8) will be one more operation.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log"
-	"net/url"
 	"os"
-	"path/filepath"
+	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/orgusers/go-orgusers/internal/itest/faultdriver"
-	"github.com/orgusers/go-orgusers/orgusers"
-	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
+// options are what a run measures.
+type options struct {
+	sizes   []int
+	many    int // organizations, beside
+	rounds  int
+	mix     time.Duration
+	people  int // to import
+	parts   []string
+	durable bool
+}
+
+var allParts = []string{"operations", "bulks", "start", "export", "import", "mix"}
+
 func main() {
-	log.SetFlags(0)
-	sizes := flag.String("sizes", "1000,100000", "members in an organization, comma separated")
-	rounds := flag.Int("rounds", 60, "calls of each kind")
-	out := flag.String("out", "RESULTS.md", "where the table goes")
+	log.SetFlags(log.Ltime)
+	engine := flag.String("engine", strings.Join(engines, ","), "which engines, comma separated")
+	sizes := flag.String("sizes", "1000,10000,100000,1000000", "members in an organization, comma separated")
+	parts := flag.String("parts", strings.Join(allParts, ","), "what to measure")
+	var o options
+	flag.IntVar(&o.many, "many", 10_000, "small organizations beside the large ones")
+	flag.IntVar(&o.rounds, "rounds", 150, "calls of each kind")
+	flag.DurationVar(&o.mix, "mix", 20*time.Second, "how long the workers work")
+	flag.IntVar(&o.people, "people", 100_000, "people to import")
+	flag.BoolVar(&o.durable, "durable", false, "commits wait for the disk")
+	out := flag.String("out", "RESULTS", "where the figures (.json) and the tables (.md) go")
 	flag.Parse()
-	var figures []figure
-	var exports []string
+	if o.many != 0 && o.many < 2*workers {
+		log.Fatalf("bench: -many: at least %d, one for each worker and hand, or 0", 2*workers)
+	}
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
-		if err != nil {
-			log.Fatal("bench: -sizes: ", err)
+		if err != nil || n < 1000 || n%1000 != 0 {
+			log.Fatalf("bench: -sizes: %q is not a number of thousands", s)
 		}
-		f, e, err := run(context.Background(), n, *rounds)
+		o.sizes = append(o.sizes, n)
+	}
+	for _, p := range strings.Split(*parts, ",") {
+		if !slices.Contains(allParts, p) {
+			log.Fatalf("bench: -parts: %q is none of %v", p, allParts)
+		}
+		o.parts = append(o.parts, p)
+	}
+	if *engine == "" { // only the tables, from the figures
+		all, err := load(*out + ".json")
+		if err == nil {
+			err = save(*out, all)
+		}
 		if err != nil {
 			log.Fatal("bench: ", err)
 		}
-		figures, exports = append(figures, f...), append(exports, e)
+		return
 	}
-	if err := os.WriteFile(*out, []byte(report(figures, exports)), 0o644); err != nil {
-		log.Fatal("bench: ", err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	for _, name := range strings.FieldsFunc(*engine, func(r rune) bool { return r == ',' }) {
+		if err := one(ctx, name, o, *out); err != nil {
+			stop()
+			log.Fatalf("bench: %s: %v", name, err)
+		}
 	}
-	fmt.Print(report(figures, exports))
 }
 
-// links is the mailer: it keeps the tokens.
-type links struct {
-	mu     sync.Mutex
-	tokens map[string]string
-}
-
-func (l *links) Send(_ context.Context, m orgusers.Mail) error {
-	u, err := url.Parse(m.Link)
+// one measures one engine and writes what was found, even if something failed later.
+func one(ctx context.Context, name string, o options, out string) error {
+	all, err := load(out + ".json")
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.tokens[m.To] = u.Query().Get("token")
-	return nil
+	r := all[name]
+	if r == nil {
+		r = &result{}
+		all[name] = r
+	}
+	failed := run(ctx, name, o, r)
+	if err := save(out, all); err != nil {
+		return err
+	}
+	return failed
 }
 
-func run(ctx context.Context, n, rounds int) ([]figure, string, error) {
+func run(ctx context.Context, name string, o options, r *result) error {
 	dir, err := os.MkdirTemp("", "orgusers-bench")
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	defer os.RemoveAll(dir)
-	db, count := open(filepath.Join(dir, "bench.db"))
-	defer db.Close()
-	store, err := sqlstore.New(db, sqlstore.SQLite())
+	e, err := start(name, dir, o.durable)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	if err := store.Migrate(ctx); err != nil {
-		return nil, "", err
+	defer e.stop()
+	b, err := prepare(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	return b.all(ctx, o, r)
+}
+
+// all measures the parts that are asked for.
+func (b *bench) all(ctx context.Context, o options, r *result) error {
+	env := environment{
+		When: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Processors: runtime.NumCPU(),
+		Engine: b.title, Settings: b.settings,
+	}
+	single := slices.DeleteFunc(slices.Clone(b.scales), func(s *scale) bool { return len(s.orgs[0]) > 1 })
+	small, large := single[0], single[len(single)-1]
+	for _, p := range []struct {
+		name string
+		run  func() error
+	}{
+		{"operations", func() error {
+			figures, err := b.operations(ctx)
+			if err == nil {
+				r.Operations, r.Env = figures, env
+			}
+			return err
+		}},
+		{"bulks", func() (err error) { r.Bulks, err = b.bulks(ctx, small); return err }},
+		{"start", func() (err error) {
+			if r.Start, err = b.startUp(ctx, large, 50); err == nil {
+				r.Check, err = b.checks(ctx, large)
+			}
+			return err
+		}},
+		{"export", func() error {
+			r.Exports = nil
+			for _, s := range single {
+				e, err := b.export(ctx, s, max(2, min(15, 1_000_000/s.n)))
+				if err != nil {
+					return err
+				}
+				r.Exports = append(r.Exports, e)
+			}
+			return nil
+		}},
+		{"import", func() (err error) { r.Import, err = b.imports(ctx, o.people); return err }},
+		{"mix", func() error {
+			r.Mixed = nil
+			many := b.scales[len(b.scales)-1]
+			for _, s := range slices.Compact([]*scale{large, many}) {
+				m, err := b.mix(ctx, s, 1000, o.mix)
+				if err != nil {
+					return err
+				}
+				r.Mixed = append(r.Mixed, m)
+			}
+			return nil
+		}},
+	} {
+		if !slices.Contains(o.parts, p.name) {
+			continue
+		}
+		if r.Env.Engine == "" {
+			r.Env = env
+		}
+		if err := p.run(); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// prepare fills the database and makes the hands.
+func prepare(ctx context.Context, e *engine, o options) (*bench, error) {
+	b := &bench{engine: e, rounds: o.rounds}
+	var err error
+	if b.db, _, err = e.open(false); err != nil {
+		return nil, err
+	}
+	if b.counting, b.control, err = e.open(true); err != nil {
+		return nil, err
 	}
 	mails := &links{tokens: map[string]string{}}
-	calls := 0 // the clock goes a second with each, so that nobody is mailed a moment ago
-	svc, err := orgusers.New(orgusers.Config{
-		Now:   func() time.Time { calls++; return time.Now().Add(time.Duration(calls) * time.Second) },
-		Store: store, Mailer: mails, Keys: []orgusers.Key{orgusers.Key("0123456789abcdefghijklmnopqrstuv")}, Links: orgusers.Links{Base: "https://bench.example"},
-		Policy: orgusers.Policy{MaxSelected: 1000, InvitesPerActorHour: -1, InvitesPerOrgDay: -1, InvitesPerMailboxDay: -1, ResetMailsPerHour: -1, ResetMailsPerDay: -1, ResendCooldown: time.Second},
-	})
+	svc, store, err := newService(b.db, e.dialect, mails)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	log.Printf("seeding 2 × %d members", n)
-	lib, err := seed(ctx, svc, store, n, "lib.example")
+	if err := store.(interface{ Migrate(context.Context) error }).Migrate(ctx); err != nil {
+		return nil, err
+	}
+	counted, _, err := newService(b.counting, e.dialect, mails)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	hand, err := seed(ctx, svc, store, n, "raw.example")
-	if err != nil {
-		return nil, "", err
-	}
-	if _, err := db.ExecContext(ctx, "ANALYZE"); err != nil {
-		return nil, "", err
-	}
-	b := &bench{
-		ctx: ctx, n: n, rounds: rounds, svc: svc, store: store, mails: mails, count: count, a: lib, b: hand, admin: svc.Admin(lib.owner, lib.org),
-		raw: &raw{db: db, org: string(hand.org), actor: string(hand.owner.User), domain: hand.domain},
-	}
-	if err := b.all(); err != nil {
-		return nil, "", err
-	}
-	export, err := b.export()
-	return b.figures, export, err
-}
-
-// bench measures on one pair of organizations.
-type bench struct {
-	ctx     context.Context
-	n       int
-	rounds  int
-	svc     *orgusers.Service
-	store   orgusers.Store
-	mails   *links
-	count   *faultdriver.Control
-	a, b    seeded // the library's, the hand-written SQL's
-	admin   orgusers.Admin
-	raw     *raw
-	figures []figure
-	next    int
-}
-
-// beside measures one operation.
-func (b *bench) beside(op string, bar float64, rounds int, lib, raw func(i int) error) error {
-	statements := func(do func(int) error, i int) (int, error) {
-		b.count.Reset()
-		err := do(i)
-		return len(b.count.Statements()), err
-	}
-	stLib, err := statements(lib, rounds+10)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	stRaw, err := statements(raw, rounds+10)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	l, r, err := sideBySide(rounds, lib, raw)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	f := figure{op: op, n: b.n, lib: l, raw: r, stLib: stLib, stRaw: stRaw, bar: bar}
-	log.Println(f)
-	b.figures = append(b.figures, f)
-	return nil
-}
-
-// some picks people for round i: others in each round, spread over the roster.
-func some[T any](from []T, i, n int) []T {
-	out := make([]T, n)
-	for k := range out {
-		out[k] = from[(i*n+k)*13%len(from)]
-	}
-	return out
-}
-
-func (b *bench) all() error {
-	invite := func(n, rounds int) error {
-		fresh := func(domain string) []string {
-			b.next++
-			emails := make([]string, n)
-			for i := range emails {
-				emails[i] = fmt.Sprintf("new%d.%d@%s", b.next, i, domain)
-			}
-			return emails
-		}
-		return b.beside(fmt.Sprintf("invite %d", n), 1.5, rounds,
-			func(int) error {
-				_, err := b.admin.Invite(b.ctx, orgusers.Invitation{To: strings.Join(fresh(b.a.domain), "\n")})
-				return err
-			},
-			func(int) error { return b.raw.invite(b.ctx, fresh(b.b.domain)) })
-	}
-	// Each half of the roster is gone through in turn, so that every call changes everybody it names.
-	setRole := func(n int, from, to int) error {
-		roles := []orgusers.Role{orgusers.RoleAdmin, orgusers.RoleMember}
-		calls := [2]int{}
-		next := func(who int) (orgusers.Role, []orgusers.MemberID) {
-			people := b.a.members[from:to]
-			if who == 1 {
-				people = b.b.members[from:to]
-			}
-			i := calls[who]
-			calls[who]++
-			return roles[i*n/len(people)%2], some(people, i, n)
-		}
-		return b.beside(fmt.Sprintf("role of %d", n), 1.5, b.rounds,
-			func(int) error {
-				role, ids := next(0)
-				_, err := b.admin.Apply(b.ctx, orgusers.SetRole{Role: role}, ids...)
-				return err
-			},
-			func(int) error {
-				role, ids := next(1)
-				return b.raw.setRole(b.ctx, string(role), ids)
-			})
-	}
-	mfa := func(n int) error {
-		return b.beside(fmt.Sprintf("reset MFA of %d", n), 1.5, b.rounds,
-			func(i int) error {
-				_, err := b.admin.Apply(b.ctx, orgusers.ResetMFA{}, some(b.a.members, i, n)...)
-				return err
-			},
-			func(i int) error { return b.raw.resetMFA(b.ctx, some(b.b.members, i, n)) })
-	}
-	after := func(i int, domain string) string { return fmt.Sprintf("p%07d@%s", i*7919%b.n, domain) }
-	steps := []func() error{
-		func() error {
-			return b.beside("access", 1.3, 4*b.rounds,
-				func(i int) error {
-					_, err := b.svc.Access(b.ctx, orgusers.Actor{User: b.a.users[i*31%b.n], SignedInAt: time.Now()}, b.a.org)
-					return err
-				},
-				func(i int) error { return b.raw.access(b.ctx, b.b.users[i*31%b.n]) })
-		},
-		func() error {
-			return b.beside("page of 50", 1.3, 4*b.rounds,
-				func(i int) error { return b.page(after(i, b.a.domain)) },
-				func(i int) error { return b.raw.page(b.ctx, after(i, b.b.domain)) })
-		},
-		func() error { return invite(1, b.rounds) },
-		func() error { return invite(10, b.rounds) },
-		func() error { return invite(1000, max(3, b.rounds/12)) },
-		func() error { return setRole(1, 0, b.n/2) },
-		func() error { return setRole(10, b.n/2, b.n) },
-		func() error { return mfa(10) },
-		b.accept,
-		b.remove,
-	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// page reads a page in the middle the way a host does that has a cursor; the store is asked for it
-// directly, behind the same authority check, because cursors of arbitrary places cannot be made from
-// outside.
-func (b *bench) page(after string) error {
-	if _, err := b.admin.Organization(b.ctx); err != nil {
-		return err
-	}
-	_, err := b.store.Members(b.ctx, orgusers.MemberQuery{Org: b.a.org, Sort: orgusers.SortEmail, After: &orgusers.MemberKey{Email: orgusers.AddressKey(after)}, Limit: 51})
-	return err
-}
-
-// accept joins spare accounts, which need no password.
-func (b *bench) accept() error {
-	n := b.rounds + 20
-	if _, err := b.admin.Invite(b.ctx, orgusers.Invitation{To: strings.Join(b.a.spare[:n], "\n")}); err != nil {
-		return err
-	}
-	if err := b.raw.invite(b.ctx, b.b.spare[:n]); err != nil {
-		return err
-	}
-	for {
-		done, err := b.svc.Dispatch(b.ctx, 500)
+	b.lib, b.raw = &library{svc, mails, map[cursor]string{}}, newRaw(e, b.db)
+	b.hands = [2]hand{b.lib, b.raw}
+	b.counted = [2]hand{&library{counted, mails, b.lib.cursors}, newRaw(e, b.counting)}
+	s := &seeder{svc: svc, store: store}
+	for _, n := range o.sizes {
+		sc, err := s.scale(ctx, n, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if done == 0 {
-			break
-		}
+		b.scales = append(b.scales, sc)
 	}
-	ids := make([]string, n)
-	for i, email := range b.b.spare[:n] {
-		if err := b.raw.db.QueryRowContext(b.ctx, b.raw.bind(`SELECT id FROM orgusers_members WHERE org_id = ? AND address_key = ?`), b.raw.org, email).Scan(&ids[i]); err != nil {
-			return err
+	if o.many > 0 {
+		sc, err := s.scale(ctx, manyOf, o.many)
+		if err != nil {
+			return nil, err
 		}
+		b.scales = append(b.scales, sc)
 	}
-	calls := [2]int{}
-	return b.beside("accept", 1.5, b.rounds,
-		func(int) error {
-			calls[0]++
-			_, err := b.svc.Visitor(orgusers.Actor{}).AcceptInvitation(b.ctx, b.mails.tokens[b.a.spare[calls[0]-1]], orgusers.NewAccount{})
-			return err
-		},
-		func(int) error {
-			calls[1]++
-			return b.raw.accept(b.ctx, ids[calls[1]-1])
-		})
+	if b.masses, err = s.scale(ctx, 20, 0); err != nil {
+		return nil, err
+	}
+	if err := e.unindexed(ctx, b.db, func() error { return b.fill(ctx) }); err != nil {
+		return nil, err
+	}
+	// A database in use has mails, entries and quotas, and plans made for them.
+	if _, err := b.imports(ctx, min(o.people, 20_000)); err != nil {
+		return nil, err
+	}
+	return b, e.analyze(ctx, b.db)
 }
 
-// remove takes people off the end of the roster, ten at a time, each once.
-func (b *bench) remove() error {
-	rounds := min(b.rounds, b.n/10/2-10)
-	calls := [2]int{}
-	return b.beside("remove 10", 1.5, rounds,
-		func(int) error {
-			calls[0]++
-			_, err := b.admin.Apply(b.ctx, orgusers.Remove{}, b.a.members[len(b.a.members)-10*calls[0]:][:10]...)
-			return err
-		},
-		func(int) error {
-			calls[1]++
-			return b.raw.remove(b.ctx, b.b.members[len(b.b.members)-10*calls[1]:][:10])
-		})
-}
-
-// export measures rows per second and how much the heap grows.
-func (b *bench) export() (string, error) {
-	begin := time.Now()
-	peak := heapPeak()
-	if err := b.admin.ExportCSV(b.ctx, io.Discard, orgusers.ExportOptions{}); err != nil {
-		return "", err
-	}
-	lib := time.Since(begin)
-	grown := peak()
-	begin = time.Now()
-	rows, err := b.raw.export(b.ctx, io.Discard)
-	if err != nil {
-		return "", err
-	}
-	hand := time.Since(begin)
-	perSecond := func(d time.Duration) float64 { return float64(rows) / d.Seconds() }
-	return fmt.Sprintf("| %d | %.0f k | %.0f k | %.2f | %.1f MB |", b.n, perSecond(lib)/1000, perSecond(hand)/1000, perSecond(lib)/perSecond(hand), float64(grown)/1e6), nil
-}
-
-// heapPeak watches the heap until the returned function is called, which tells how far it grew.
-func heapPeak() func() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	base, peak := m.HeapAlloc, m.HeapAlloc
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(20 * time.Millisecond):
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapAlloc)
+func (b *bench) fill(ctx context.Context) error {
+	for _, sc := range append(b.scales, b.masses) {
+		begin := time.Now()
+		for _, orgs := range sc.orgs {
+			for _, o := range orgs {
+				if err := b.engine.fill(ctx, b.db, o); err != nil {
+					return err
+				}
 			}
 		}
-	}()
-	return func() uint64 {
-		close(stop)
-		<-done
-		return peak - base
+		log.Printf("%s: %s filled in %.1f s", b.title, sc.name, time.Since(begin).Seconds())
 	}
+	return nil
 }
 
-func report(figures []figure, exports []string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Results\n\nWritten by `make bench` on %s, %s, %d processors, SQLite (modernc, WAL, one file). Medians of calls that took turns in one run;\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU())
-	b.WriteString("\"raw\" is hand-written SQL that writes the same rows under the same guard (see `raw.go`). Statements do not count BEGIN and COMMIT.\n\n")
-	b.WriteString("| operation | members | orgusers | raw | ratio | bar | statements | raw |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
-	for _, f := range figures {
-		b.WriteString(f.String() + "\n")
-	}
-	b.WriteString("\nExport as CSV, rows per second, beside raw rows + encoding/csv:\n\n| members | orgusers | raw | ratio | heap over idle |\n| --- | --- | --- | --- | --- |\n")
-	b.WriteString(strings.Join(exports, "\n") + "\n")
-	small, large := map[string]figure{}, map[string]figure{}
-	var order []string
-	for _, f := range figures {
-		if s, ok := small[f.op]; !ok || f.n < s.n {
-			small[f.op] = f
+func (b *bench) close() {
+	_ = b.db.Close()
+	_ = b.counting.Close()
+}
+
+// operations measures all of them, one after the other, each in all scales.
+func (b *bench) operations(ctx context.Context) (all []figure, err error) {
+	for _, s := range b.scales {
+		if s.n < 1000 {
+			continue
 		}
-		if l, ok := large[f.op]; !ok || f.n > l.n {
-			large[f.op] = f
-		}
-		if len(order) == 0 || small[f.op].n == f.n && order[len(order)-1] != f.op {
-			order = append(order, f.op)
+		for _, sort := range sorts {
+			if err := b.lib.walk(ctx, s.orgs[ours][0], sort); err != nil {
+				return nil, err
+			}
 		}
 	}
-	b.WriteString("\nThe largest organization against the smallest (bar P4: ≤ 1.3):\n\n| operation | members | time |\n| --- | --- | --- |\n")
-	for _, op := range order {
-		s, l := small[op], large[op]
-		if s.n != l.n {
-			fmt.Fprintf(&b, "| %s | %d / %d | %.2f |\n", op, l.n, s.n, float64(l.lib)/float64(s.lib))
+	for _, o := range b.ops() {
+		figures, err := b.measure(ctx, o)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, figures...)
 	}
-	return b.String()
+	return all, nil
 }

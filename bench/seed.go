@@ -8,86 +8,123 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-// The two organizations of a size hold the same people but for the domain of their addresses: one is
-// worked on by the library, the other by the raw SQL.
-
-// seeded is an organization to measure on.
-type seeded struct {
-	org     orgusers.OrgID
-	owner   orgusers.Actor
-	members []orgusers.MemberID // joined, beside the owner
-	users   []orgusers.UserID   // beside members
-	domain  string
-	spare   []string // addresses of proved accounts that are in no organization
+// org is an organization to work on. The library's and the raw hand's hold the same people but for
+// the domain of their addresses. Ids follow from numbers, so that a million of them take no memory.
+type org struct {
+	id     orgusers.OrgID
+	owner  orgusers.UserID
+	number int
+	n      int // joined members beside the owner, as seeded
+	domain string
 }
 
-const chunk = 2000
+func (o *org) uuid(kind, i int) string {
+	return fmt.Sprintf("%08x-%04x-7000-8000-%012x", o.number, kind, i)
+}
 
-// seed makes an organization of n joined members and 1,000 spare accounts, through the store, because
-// a hundred thousand password hashes would take an hour.
-func seed(ctx context.Context, svc *orgusers.Service, store orgusers.Store, n int, domain string) (seeded, error) {
-	s := seeded{domain: domain}
-	var err error
-	if s.org, err = svc.Operator(orgusers.Actor{User: "bench"}).CreateOrganization(ctx, orgusers.NewOrganization{Name: "Bench", Owner: "owner@" + domain}); err != nil {
-		return s, err
+func (o *org) user(i int) orgusers.UserID     { return orgusers.UserID(o.uuid(1, i)) }
+func (o *org) member(i int) orgusers.MemberID { return orgusers.MemberID(o.uuid(2, i)) }
+
+// email is the address at a place of the roster, from 0; at is the place of a member.
+func (o *org) email(place int) string { return fmt.Sprintf("p%07d@%s", place, o.domain) }
+func (o *org) at(i int) int           { return i * 7919 % o.n }
+
+// login is when the member at a place, in the order of last login, was seen.
+func (o *org) login(place int) time.Time { return epoch.Add(time.Duration(place) * time.Second) }
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// signedIn is after every session that was ended, by a clock that runs ahead.
+func signedIn() time.Time { return time.Now().AddDate(1, 0, 0) }
+
+func (o *org) actor() orgusers.Actor {
+	return orgusers.Actor{User: o.owner, SignedInAt: signedIn()}
+}
+
+// members are n of the people numbered from to to, others in each call and spread over the roster;
+// round says how often all have had their turn.
+func (o *org) members(call, n, from, to int) (ids []orgusers.MemberID, round int) {
+	ids = make([]orgusers.MemberID, n)
+	for k := range ids {
+		ids[k] = o.member(from + (call*n+k)*7919%(to-from))
 	}
-	stamp := time.Now().UTC().Truncate(time.Microsecond)
-	id := func(kind, i int) string {
-		return fmt.Sprintf("%08x-%04x-7000-8000-%012x", hash(domain), kind, i)
+	return ids, call * n / (to - from)
+}
+
+func (o *org) one(i int) []orgusers.MemberID { return []orgusers.MemberID{o.member(i)} }
+
+// scale is one size of organization to measure at: one for each hand, or many.
+type scale struct {
+	name string
+	n    int
+	orgs [2][]*org // the library's, the raw hand's
+}
+
+// pick is the organization for a call, and how many calls it has had.
+func (s *scale) pick(hand, call int) (*org, int) {
+	all := s.orgs[hand]
+	return all[call%len(all)], call / len(all)
+}
+
+const (
+	manyOf = 20   // members of each of the many organizations
+	spares = 1000 // accounts beside, in no organization yet
+)
+
+// seeder makes organizations, which [engine.fill] fills.
+type seeder struct {
+	svc    *orgusers.Service
+	store  orgusers.Store
+	number int
+}
+
+// scale makes a pair of organizations of n members, or, if many is not 0, so many of n; with nobody
+// but the owner yet.
+func (s *seeder) scale(ctx context.Context, n, many int) (*scale, error) {
+	sc := &scale{name: group(n), n: n}
+	if many > 0 {
+		sc.name = fmt.Sprintf("%s organizations of %d", group(many), n)
 	}
-	for from := 0; from < n; from += chunk {
-		v, err := store.View(ctx, orgusers.ViewQuery{Org: s.org})
+	for i := range max(many, 2) {
+		s.number++
+		o := &org{number: s.number, n: n, domain: fmt.Sprintf("o%d.example", s.number)}
+		var err error
+		if o.id, err = s.svc.Operator(orgusers.Actor{User: "bench"}).CreateOrganization(ctx, orgusers.NewOrganization{Name: "Bench", Owner: "owner@" + o.domain}); err != nil {
+			return nil, err
+		}
+		v, err := s.store.View(ctx, orgusers.ViewQuery{Org: o.id})
 		if err != nil {
-			return s, err
+			return nil, err
 		}
-		c := orgusers.Changes{Org: &v.Org}
-		for i := from; i < min(from+chunk, n); i++ {
-			addr, err := orgusers.ParseAddress(fmt.Sprintf("p%07d@%s", i*7919%n, domain)) // not in the order of the ids
-			if err != nil {
-				return s, err
-			}
-			u := orgusers.User{
-				ID: orgusers.UserID(id(1, i)), Address: addr, Name: orgusers.Name{First: fmt.Sprintf("Name%d", i%977), Last: fmt.Sprint("Last", i)},
-				Verified: true, Orgs: 1, CreatedAt: stamp, Version: 1, LastLogin: stamp.Add(-time.Duration(i*37%n) * time.Second),
-				MFA: orgusers.MFA{Secret: "sealed", EnrolledAt: stamp},
-			}
-			m := orgusers.Member{
-				ID: orgusers.MemberID(id(2, i)), Org: s.org, User: u.ID, Address: addr, Role: orgusers.RoleMember, Status: orgusers.StatusActive,
-				InvitedByEmail: "owner@" + domain, InvitedAt: stamp.Add(-time.Duration(i) * time.Second), JoinedAt: stamp, Name: u.Name, MFA: true, LastLogin: u.LastLogin,
-			}
-			c.NewUsers, c.NewMembers = append(c.NewUsers, u), append(c.NewMembers, m)
-			s.members, s.users = append(s.members, m.ID), append(s.users, u.ID)
-		}
-		v.Org.Tally.Members += int64(len(c.NewMembers))
-		if err := store.Commit(ctx, c); err != nil {
-			return s, err
+		o.owner = v.Org.OwnerID
+		sc.orgs[i%2] = append(sc.orgs[i%2], o)
+	}
+	for _, orgs := range sc.orgs {
+		if err := s.spares(ctx, orgs[0]); err != nil {
+			return nil, err
 		}
 	}
+	return sc, nil
+}
+
+func (o *org) spare(i int) string { return fmt.Sprintf("spare%04d@%s", i, o.domain) }
+
+func (s *seeder) spares(ctx context.Context, o *org) error {
 	var c orgusers.Changes
-	for i := range 1000 {
-		email := fmt.Sprintf("spare%04d@%s", i, domain)
-		addr, err := orgusers.ParseAddress(email)
+	for i := range spares {
+		addr, err := orgusers.ParseAddress(o.spare(i))
 		if err != nil {
-			return s, err
+			return err
 		}
-		c.NewUsers = append(c.NewUsers, orgusers.User{ID: orgusers.UserID(id(3, i)), Address: addr, Name: orgusers.Name{First: "Spare"}, Verified: true, CreatedAt: stamp, Version: 1})
-		s.spare = append(s.spare, email)
+		c.NewUsers = append(c.NewUsers, orgusers.User{ID: orgusers.UserID(o.uuid(3, i)), Address: addr, Name: orgusers.Name{First: "Spare"}, Verified: true, CreatedAt: epoch, Version: 1})
 	}
-	if err := store.Commit(ctx, c); err != nil {
-		return s, err
-	}
-	v, err := store.View(ctx, orgusers.ViewQuery{Org: s.org})
-	if err != nil {
-		return s, err
-	}
-	s.owner = orgusers.Actor{User: v.Org.OwnerID, SignedInAt: time.Now()}
-	return s, nil
+	return s.store.Commit(ctx, c)
 }
 
-func hash(s string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(s) {
-		h = (h ^ uint32(s[i])) * 16777619
+// group writes a number with its thousands apart.
+func group(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
 	}
-	return h
+	return fmt.Sprintf("%s,%03d", group(n/1000), n%1000)
 }

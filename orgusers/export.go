@@ -41,7 +41,7 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 		out.raw("\ufeff")
 	}
 	out.row("Email", "First Name", "Last Name", "Organization Role", "Status", "2FA", "Invited By", "Invited At", "Last Login At")
-	q := MemberQuery{Org: a.org, Sort: SortEmail, Limit: 1000}
+	q := MemberQuery{Org: a.org, Sort: SortEmail, Limit: 1000, Sheet: true}
 	for out.err == nil {
 		members, err := a.s.store.Members(ctx, q)
 		if err != nil {

@@ -85,6 +85,9 @@ type MemberQuery struct {
 	After      *MemberKey // the page begins behind this position; nil: at the start
 	Limit      int        // 1 or more
 	Grants     bool       // fill Grants
+	// Sheet asks only for what an export shows: the ids of row and account, address, name, role, status, MFA, the
+	// inviter's address, InvitedAt and LastLogin. A store may leave the other fields zero.
+	Sheet bool
 }
 
 // Matches reports whether m passes the filter. Stores that filter in Go use it; those that filter

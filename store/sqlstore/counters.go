@@ -11,37 +11,52 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-// Bump implements [orgusers.Store]: one statement adds, one reads, in one transaction, so that the
-// rows are still locked when they are read and nobody else's addition is counted.
+// Bump implements [orgusers.Store]: one statement adds, and tells what came of it or is followed by one
+// that reads, in one transaction, so that the rows are still locked when they are read and nobody else's
+// addition is counted.
 func (s *Store) Bump(ctx context.Context, counters []orgusers.Counter) ([]int64, error) {
 	if len(counters) == 0 {
 		return nil, nil
 	}
 	// In the order of their names, so that two callers cannot lock each other out.
 	sorted := slices.SortedFunc(slices.Values(counters), func(a, b orgusers.Counter) int { return cmp.Compare(a.Key, b.Key) })
-	names := make([]string, len(sorted))
-	for i, c := range sorted {
-		names[i] = c.Key
-	}
-	var v orgusers.View
-	err := s.write(ctx, func(w *session) error {
-		if err := w.addCounters(ctx, sorted); err != nil {
-			return err
-		}
-		return w.readCatalog(ctx, "", catalogQuery{counters: names}, &v)
+	var totals map[string]int64
+	err := s.write(ctx, func(w *session) (err error) {
+		totals, err = w.raiseCounters(ctx, sorted)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := make([]int64, len(counters))
 	for i, c := range counters {
-		out[i] = v.Counters[c.Key]
+		out[i] = totals[c.Key]
 	}
 	return out, nil
 }
 
-// addCounters adds to counters in the order given, which has to be that of their names.
-func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter) error {
+// raiseCounters adds and returns what the counters came to. MySQL cannot tell that in one statement.
+func (w *session) raiseCounters(ctx context.Context, counters []orgusers.Counter) (map[string]int64, error) {
+	if w.dialect.returning {
+		totals := make(map[string]int64, len(counters))
+		err := w.addCounters(ctx, counters, totals)
+		return totals, err
+	}
+	if err := w.addCounters(ctx, counters, nil); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(counters))
+	for i, c := range counters {
+		names[i] = c.Key
+	}
+	var v orgusers.View
+	err := w.readCatalog(ctx, "", catalogQuery{counters: names}, &v)
+	return v.Counters, err
+}
+
+// addCounters adds to counters in the order given, which has to be that of their names. If totals
+// is given it gets what each came to.
+func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter, totals map[string]int64) error {
 	for i := range parts(len(counters)) {
 		some := part(counters, i)
 		var t text
@@ -51,7 +66,21 @@ func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter) 
 		for _, c := range some {
 			t.args = append(t.args, c.Key, c.Add, micros(c.ExpiresAt))
 		}
-		if _, err := w.exec(ctx, &t); err != nil {
+		if totals == nil {
+			if _, err := w.exec(ctx, &t); err != nil {
+				return err
+			}
+			continue
+		}
+		t.add(` RETURNING name, total`)
+		err := w.query(ctx, &t, func(rows *sql.Rows) error {
+			var key string
+			var total int64
+			err := rows.Scan(&key, &total)
+			totals[key] = total
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -61,24 +90,15 @@ func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter) 
 // countCommit adds to the counters of a commit and looks whether one has passed its bound. The rows
 // are locked by then, so nobody else can raise them before this commit ends.
 func (w *session) countCommit(ctx context.Context, counters []orgusers.Counter) error {
-	if err := w.addCounters(ctx, counters); err != nil {
-		return err
+	if !slices.ContainsFunc(counters, func(c orgusers.Counter) bool { return c.Most > 0 }) {
+		return w.addCounters(ctx, counters, nil)
 	}
-	var bounded []string
-	for _, c := range counters {
-		if c.Most > 0 {
-			bounded = append(bounded, c.Key)
-		}
-	}
-	if len(bounded) == 0 {
-		return nil
-	}
-	var v orgusers.View
-	if err := w.readCatalog(ctx, "", catalogQuery{counters: bounded}, &v); err != nil {
+	totals, err := w.raiseCounters(ctx, counters)
+	if err != nil {
 		return err
 	}
 	for _, c := range counters {
-		if c.Most > 0 && v.Counters[c.Key] > c.Most {
+		if c.Most > 0 && totals[c.Key] > c.Most {
 			return fmt.Errorf("%w: a counter has reached its bound", orgusers.ErrConflict)
 		}
 	}

@@ -15,6 +15,10 @@ type Dialect struct {
 	// range of the index. MySQL and MariaDB read everything before the position then; they want
 	// (a > ? OR (a = ? AND b > ?)).
 	rowValues bool
+	// blind: the planner is kept from looking at parameters, by a plus that does nothing. SQLite built
+	// with STAT4, such as modernc's, prepares a statement anew for each new value that it has looked
+	// at once there was an ANALYZE, which takes longer than to run it.
+	blind bool
 	// atomicDDL: CREATE TABLE is part of a transaction.
 	atomicDDL bool
 	// cached is how many prepared statements are kept per connection. None on PostgreSQL: its driver
@@ -28,6 +32,8 @@ type Dialect struct {
 	upsert string
 	// greatest is the function for the greater of two numbers.
 	greatest string
+	// returning: an INSERT tells what became of its rows. MariaDB could, MySQL cannot.
+	returning bool
 	// search is what a roster is searched in: address key, a space, name key.
 	search string
 	// joinByUser joins some users' rows of a roster to what stands before it. With statistics from when
@@ -57,7 +63,7 @@ type Dialect struct {
 // mattn/go-sqlite3.
 func SQLite() Dialect {
 	return Dialect{
-		name: "sqlite", rowValues: true, atomicDDL: true, cached: 256,
+		name: "sqlite", rowValues: true, blind: true, atomicDDL: true, returning: true, cached: 256,
 		upsert:     ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest:   `MAX`,
 		joinByUser: joinByUser,
@@ -79,7 +85,7 @@ func SQLite() Dialect {
 // PostgreSQL works with any driver for PostgreSQL 13 or newer, such as pgx and lib/pq.
 func PostgreSQL() Dialect {
 	return Dialect{
-		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true,
+		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true, returning: true,
 		upsert:     ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest:   `GREATEST`,
 		joinByUser: joinByUser,
@@ -159,27 +165,56 @@ func (s *Store) render(text string) string {
 	if s.prefix != defaultPrefix {
 		text = strings.ReplaceAll(text, defaultPrefix, s.prefix)
 	}
-	if !s.dialect.numbered {
-		return text
+	switch {
+	case s.dialect.numbered:
+		return numbered(text)
+	case s.dialect.blind && !strings.HasPrefix(text, "INSERT"):
+		return strings.ReplaceAll(text, "?", "+?")
 	}
-	return numbered(text)
+	return text
 }
 
-// numbered replaces each ? by $1, $2, … No statement has a question mark in a literal.
+// numbered replaces each ? by $1, $2, … No statement has a question mark in a literal. A list of more
+// than a few becomes a VALUES list: once PostgreSQL keeps a plan for any parameters, it compares each row
+// that it looks at with all of an IN list, one after the other, but joins with VALUES.
 func numbered(text string) string {
 	var b strings.Builder
 	b.Grow(len(text) + len(text)/2)
 	n := 0
+	mark := func() {
+		n++
+		b.WriteByte('$')
+		b.WriteString(itoa(n))
+	}
 	for {
 		i := strings.IndexByte(text, '?')
 		if i < 0 {
 			b.WriteString(text)
 			return b.String()
 		}
-		n++
 		b.WriteString(text[:i])
-		b.WriteByte('$')
-		b.WriteString(itoa(n))
-		text = text[i+1:]
+		length := 1
+		if strings.HasSuffix(text[:i], " IN (") {
+			for strings.HasPrefix(text[i+2*length-1:], ",?") {
+				length++
+			}
+		}
+		if length <= listed {
+			mark()
+			text = text[i+1:]
+			continue
+		}
+		b.WriteString("VALUES (")
+		for k := range length {
+			if k > 0 {
+				b.WriteString("),(")
+			}
+			mark()
+		}
+		b.WriteByte(')')
+		text = text[i+2*length-1:]
 	}
 }
+
+// listed is how many ids an IN list has on PostgreSQL at most.
+const listed = 10

@@ -7,7 +7,10 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-const pageMembers = `SELECT ` + memberColumns + ` FROM orgusers_members AS m WHERE m.org_id = ?`
+const (
+	pageMembers = `SELECT ` + memberColumns + ` FROM orgusers_members AS m WHERE m.org_id = ?`
+	pageSheet   = `SELECT ` + sheetColumns + ` FROM orgusers_members AS m WHERE m.org_id = ?`
+)
 
 // Members implements [orgusers.Store]: one statement, and one more if Grants are asked for.
 //
@@ -22,14 +25,19 @@ func (s *Store) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers
 		return nil, err
 	}
 	var t text
-	t.add(pageMembers, string(q.Org))
+	var m memberRow
+	dest := m.dest()
+	if q.Sheet && !q.Grants {
+		t.add(pageSheet, string(q.Org))
+		dest = m.sheetDest()
+	} else {
+		t.add(pageMembers, string(q.Org))
+	}
 	s.after(&t, &q)
 	s.filter(&t, &q)
 	order(&t, &q)
 
 	var out []orgusers.Member
-	var m memberRow
-	dest := m.dest()
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
 		if err := rows.Scan(dest...); err != nil {
 			return err

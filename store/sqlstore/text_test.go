@@ -37,7 +37,7 @@ func TestRender(t *testing.T) {
 		prefix string
 		want   string
 	}{
-		{SQLite(), "", text},
+		{SQLite(), "", `SELECT a FROM orgusers_users WHERE b = +? AND c IN (+?,+?)`},
 		{MySQL(), "x_", `SELECT a FROM x_users WHERE b = ? AND c IN (?,?)`},
 		{PostgreSQL(), "", `SELECT a FROM orgusers_users WHERE b = $1 AND c IN ($2,$3)`},
 		{PostgreSQL(), "x_", `SELECT a FROM x_users WHERE b = $1 AND c IN ($2,$3)`},

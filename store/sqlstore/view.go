@@ -5,41 +5,79 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-// The organization is read first, and alone, because what is read after it may be newer but never
-// older; then a commit under its version cannot miss anything.
-const (
-	viewOrganization = `SELECT ` + organizationColumns + ` FROM orgusers_organizations AS o WHERE o.id = ?`
+// All rows of a view are read in one statement, told apart by their first column, so that they are of one
+// moment. The organization comes first: what a database that keeps no moment reads after it may be
+// newer but never older, and a commit under its version cannot miss anything. It lies in columns of its
+// kinds: texts in those of a member's texts, numbers in numbers.
+var (
+	viewOrganization = `SELECT 0, ` + instead(memberColumns, new(memberRow).dest(), inMember) + `, ` + noUser + `
+ FROM orgusers_organizations AS o WHERE o.id = ?`
 
-	viewOrganizationRequest = `SELECT ` + organizationColumns + `,
- COALESCE(r.id, ''), COALESCE(r.digest, ''), COALESCE(r.report, ''), COALESCE(r.made_at, 0)
+	viewOrganizationRequest = `SELECT 0, ` + instead(memberColumns, new(memberRow).dest(), inMember, map[string]string{
+		"m.invited_by_email": "COALESCE(r.id, '')", "m.message": "COALESCE(r.digest, '')", "m.link": "COALESCE(r.report, '')",
+	}) + `, ` + instead(userColumns, new(userRow).dest(), map[string]string{"u.verified": "COALESCE(r.made_at, 0)"}) + `
  FROM orgusers_organizations AS o LEFT JOIN orgusers_requests AS r ON r.org_id = o.id AND r.id = ? WHERE o.id = ?`
 
-	viewRequest = `SELECT r.id, r.digest, r.report, r.made_at FROM orgusers_requests AS r WHERE r.org_id = '' AND r.id = ?`
+	noMember = instead(memberColumns, new(memberRow).dest())
+	noUser   = instead(userColumns, new(userRow).dest())
 
-	viewMembers = `SELECT ` + memberColumns + `, ` + userColumnsIfAny + ` FROM orgusers_members AS m
- LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key WHERE m.org_id = ?`
-
-	// The same without accounts: nobody has the empty id, and every planner finds that out by the key.
-	viewMembersOnly = `SELECT ` + memberColumns + `, ` + userColumnsIfAny + ` FROM orgusers_members AS m
- LEFT JOIN orgusers_users AS u ON u.id = '' WHERE m.org_id = ?`
-
-	// The rows of those who invited some rows, each once, without accounts.
-	viewInviters = `SELECT ` + memberColumns + `, ` + userColumnsIfAny + ` FROM (
- SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND x.id IN `
-	viewInvitersJoin = `) AS i `
-	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?
- LEFT JOIN orgusers_users AS u ON u.id = ''`
-
-	viewUsers = `SELECT ` + userColumns + ` FROM orgusers_users AS u WHERE `
+	// inMember is where the organization lies. [viewReader.organization] takes it out.
+	inMember = map[string]string{
+		"m.id": "o.id", "m.user_id": "o.owner_id", "m.address": "o.name", "m.address_key": "o.settings", "m.role": "o.plan", "m.status": "o.transfer",
+		"m.invited_by": "o.audit_head", "m.without_sso": "o.disabled", "m.invited_at": "o.tally_members", "m.expires_at": "o.tally_pending",
+		"m.sent_at": "o.tally_admins", "m.sends": "o.tally_stacks", "m.joined_at": "o.audit_seq", "m.mfa": "o.created_at", "m.last_login": "o.version",
+	}
 )
 
-// View implements [orgusers.Store]. It costs one statement for each kind of record asked for, per
-// 1,024 ids: the organization with the request, the members with their accounts, their grants, stacks
-// with roles and counters, further accounts, a person with the counters.
+// instead has other values for the columns, or else nothing of their kind.
+func instead(columns string, dest []any, values ...map[string]string) string {
+	var out []string
+	for i, column := range strings.Split(columns, ",") {
+		value := "0"
+		if _, text := dest[i].(*string); text {
+			value = "''"
+		}
+		for _, v := range values {
+			if v := v[strings.TrimSpace(column)]; v != "" {
+				value = v
+			}
+		}
+		out = append(out, value)
+	}
+	return strings.Join(out, ", ")
+}
+
+const viewRequest = `SELECT r.id, r.digest, r.report, r.made_at FROM orgusers_requests AS r WHERE r.org_id = '' AND r.id = ?`
+
+var (
+	viewMembers = `SELECT 1, ` + memberColumns + `, ` + userColumnsIfAny + ` FROM orgusers_members AS m
+ LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key WHERE m.org_id = ?`
+
+	// The same without accounts.
+	viewMembersOnly = `SELECT 1, ` + memberColumns + `, ` + noUser + ` FROM orgusers_members AS m WHERE m.org_id = ?`
+
+	// The owner's row, found by the organization's; one without an owner would find every pending row.
+	viewOwner = `SELECT 1, ` + memberColumns + `, ` + userColumnsIfAny + ` FROM (
+ SELECT x.owner_id FROM orgusers_organizations AS x WHERE x.id = ? AND x.owner_id <> '') AS w `
+	viewOwnerEnd = ` ON m.user_id = w.owner_id AND m.org_id = ? LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key`
+
+	// The rows of those who invited some rows, each once, without accounts.
+	viewInviters = `SELECT 1, ` + memberColumns + `, ` + noUser + ` FROM (
+ SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND x.id IN `
+	viewInvitersJoin = `) AS i `
+	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?`
+
+	viewUsers = `SELECT 2, ` + noMember + `, ` + userColumns + ` FROM orgusers_users AS u WHERE `
+)
+
+// View implements [orgusers.Store]. It costs one statement per 1,024 ids for the organization with the
+// request, the members and the accounts; one for the members' grants; one for stacks, roles and
+// counters; and one for a person with the counters.
 func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
 	w, err := s.alone(ctx)
 	if err != nil {
@@ -47,7 +85,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 	}
 	var v orgusers.View
 	r := viewReader{session: w, q: &q, v: &v, counters: distinct(q.Counters)}
-	for _, read := range []func(context.Context) error{r.organization, r.members, r.grants, r.person, r.catalog, r.users} {
+	for _, read := range []func(context.Context) error{r.request, r.rows, r.grants, r.person, r.catalog} {
 		if err := read(ctx); err != nil {
 			return orgusers.View{}, err
 		}
@@ -64,91 +102,48 @@ type viewReader struct {
 	counters []string // still to be read
 }
 
-func (r *viewReader) organization(ctx context.Context) error {
+// request reads the answer to a request that concerns no organization.
+func (r *viewReader) request(ctx context.Context) error {
+	if r.q.Org != "" || r.q.Request == "" {
+		return nil
+	}
 	var t text
-	var o organizationRow
 	var req requestRow
-	var dest []any
-	switch {
-	case r.q.Org == "" && r.q.Request == "":
-		return nil
-	case r.q.Org == "":
-		t.add(viewRequest, r.q.Request)
-		dest = req.dest()
-	case r.q.Request == "":
-		t.add(viewOrganization, string(r.q.Org))
-		dest = o.dest()
-	default:
-		t.add(viewOrganizationRequest, r.q.Request, string(r.q.Org))
-		dest = append(o.dest(), req.dest()...)
-	}
-	found := false
-	err := r.query(ctx, &t, func(rows *sql.Rows) error {
-		found = true
-		return rows.Scan(dest...)
-	})
-	if err != nil {
-		return err
-	}
-	if req.id != "" {
-		v := req.value(r.q.Org)
+	t.add(viewRequest, r.q.Request)
+	return r.query(ctx, &t, func(rows *sql.Rows) error {
+		if err := rows.Scan(req.dest()...); err != nil {
+			return err
+		}
+		v := req.value("")
 		r.v.Request = &v
-	}
-	if r.q.Org == "" {
 		return nil
-	}
-	if !found {
-		return fmt.Errorf("sqlstore: organization: %w", orgusers.ErrNotFound)
-	}
-	r.v.Org, err = o.value()
-	return err
+	})
 }
 
-// joined are the users whose rows are asked for.
-func (r *viewReader) joined() []orgusers.UserID {
-	if r.q.Owner {
-		return distinct(r.q.Joined, []orgusers.UserID{r.v.Org.OwnerID})
+// rows reads the organization, members and accounts.
+func (r *viewReader) rows(ctx context.Context) error {
+	l := viewLists{users: distinct(r.q.Users), userKeys: distinct(r.q.UserKeys)}
+	if r.q.Org != "" {
+		l.members, l.joined, l.keys = distinct(r.q.Members), distinct(r.q.Joined), distinct(r.q.Keys)
 	}
-	return distinct(r.q.Joined)
-}
-
-func (r *viewReader) members(ctx context.Context) error {
-	if r.q.Org == "" {
-		return nil
+	n := parts(len(l.members), len(l.joined), len(l.keys), len(l.users), len(l.userKeys))
+	if r.q.Org != "" {
+		n = max(n, 1)
 	}
-	org := string(r.q.Org)
-	ids, joined, keys := distinct(r.q.Members), r.joined(), distinct(r.q.Keys)
 	seen := make(map[orgusers.MemberID]bool)
-	for i := range parts(len(ids), len(joined), len(keys)) {
-		var t text
-		if some := part(ids, i); len(some) > 0 {
-			t.add(viewMembers+` AND m.id IN `, org)
-			list(&t, some)
-			if r.q.Inviters {
-				t.union()
-				t.add(viewInviters, org)
-				list(&t, some)
-				t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, org)
-			}
-		}
-		if some := part(joined, i); len(some) > 0 {
-			t.union()
-			t.add(viewMembers+` AND m.user_id IN `, org)
-			list(&t, some)
-		}
-		if some := part(keys, i); len(some) > 0 {
-			t.union()
-			t.add(viewMembersOnly+` AND m.address_key IN `, org)
-			list(&t, some)
-		}
+	for i := range n {
+		var kind int64
 		var m memberRow
 		var u userRow
-		dest := append(m.dest(), u.dest()...)
-		err := r.query(ctx, &t, func(rows *sql.Rows) error {
+		dest := append(append([]any{&kind}, m.dest()...), u.dest()...)
+		err := r.query(ctx, r.part(&l, i), func(rows *sql.Rows) error {
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}
-			if id := m.m.ID; !seen[id] {
+			if kind == 0 {
+				return r.organization(&m, &u)
+			}
+			if id := m.m.ID; id != "" && !seen[id] {
 				seen[id] = true
 				r.v.Members = append(r.v.Members, m.value(r.q.Org))
 			}
@@ -158,8 +153,90 @@ func (r *viewReader) members(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if r.q.Org != "" && r.v.Org.ID == "" {
+			return fmt.Errorf("sqlstore: organization: %w", orgusers.ErrNotFound)
+		}
 	}
 	return nil
+}
+
+type viewLists struct {
+	members  []orgusers.MemberID
+	joined   []orgusers.UserID
+	keys     []orgusers.AddressKey
+	users    []orgusers.UserID
+	userKeys []orgusers.AddressKey
+}
+
+// part is the statement for the i-th part of the lists; the organization and its owner come with the
+// first.
+func (r *viewReader) part(l *viewLists, i int) *text {
+	var t text
+	org := string(r.q.Org)
+	switch {
+	case org == "" || i > 0:
+	case r.q.Request == "":
+		t.add(viewOrganization, org)
+	default:
+		t.add(viewOrganizationRequest, r.q.Request, org)
+	}
+	if some := part(l.members, i); len(some) > 0 {
+		t.union()
+		t.add(viewMembers+` AND m.id IN `, org)
+		list(&t, some)
+		if r.q.Inviters {
+			t.union()
+			t.add(viewInviters, org)
+			list(&t, some)
+			t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, org)
+		}
+	}
+	if some := part(l.joined, i); len(some) > 0 {
+		t.union()
+		t.add(viewMembers+` AND m.user_id IN `, org)
+		list(&t, some)
+	}
+	if org != "" && i == 0 && r.q.Owner {
+		t.union()
+		t.add(viewOwner+r.dialect.joinByUser+viewOwnerEnd, org, org)
+	}
+	if some := part(l.keys, i); len(some) > 0 {
+		t.union()
+		t.add(viewMembersOnly+` AND m.address_key IN `, org)
+		list(&t, some)
+	}
+	if some := part(l.users, i); len(some) > 0 {
+		t.union()
+		t.add(viewUsers + `u.id IN `)
+		list(&t, some)
+	}
+	if some := part(l.userKeys, i); len(some) > 0 {
+		t.union()
+		t.add(viewUsers + `u.address_key IN `)
+		list(&t, some)
+	}
+	return &t
+}
+
+// organization takes the row of the organization out of the columns that it shares.
+func (r *viewReader) organization(m *memberRow, u *userRow) error {
+	o := organizationRow{
+		o: orgusers.Organization{
+			ID: orgusers.OrgID(m.m.ID), OwnerID: m.m.User, Name: m.m.Address.Email,
+			Tally:    orgusers.Tally{Members: m.invitedAt, Pending: m.expiresAt, Admins: m.sentAt, Stacks: m.sends},
+			AuditSeq: m.joinedAt, AuditHead: string(m.m.InvitedBy), Version: m.lastLogin,
+		},
+		disabled: m.withoutSSO, createdAt: m.mfa,
+		settings: string(m.m.Address.Key), plan: string(m.m.Role), transfer: string(m.m.Status),
+	}
+	if m.m.InvitedByEmail != "" {
+		req := requestRow{id: m.m.InvitedByEmail, digest: m.m.Message, report: string(m.m.Link), madeAt: u.verified}
+		v := req.value(r.q.Org)
+		r.v.Request = &v
+	}
+	var err error
+	r.v.Org, err = o.value()
+	return err
 }
 
 func (r *viewReader) addUser(u *userRow) {
@@ -187,7 +264,10 @@ func (r *viewReader) catalog(ctx context.Context) error {
 		q.stacks, q.allStacks, q.roles = distinct(r.q.Stacks), r.q.AllStack, r.q.Roles
 	}
 	if r.q.Org != "" && r.q.Owned {
-		q.owners = distinct(people, r.joined())
+		q.owners = distinct(people, r.q.Joined)
+		if r.q.Owner {
+			q.owners = distinct(q.owners, []orgusers.UserID{r.v.Org.OwnerID})
+		}
 	}
 	return r.readCatalog(ctx, r.q.Org, q, r.v)
 }
@@ -208,33 +288,4 @@ func (r *viewReader) people() []orgusers.UserID {
 		}
 	}
 	return users
-}
-
-func (r *viewReader) users(ctx context.Context) error {
-	ids, keys := distinct(r.q.Users), distinct(r.q.UserKeys)
-	for i := range parts(len(ids), len(keys)) {
-		var t text
-		if some := part(ids, i); len(some) > 0 {
-			t.add(viewUsers + `u.id IN `)
-			list(&t, some)
-		}
-		if some := part(keys, i); len(some) > 0 {
-			t.union()
-			t.add(viewUsers + `u.address_key IN `)
-			list(&t, some)
-		}
-		var u userRow
-		dest := u.dest()
-		err := r.query(ctx, &t, func(rows *sql.Rows) error {
-			if err := rows.Scan(dest...); err != nil {
-				return err
-			}
-			r.addUser(&u)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

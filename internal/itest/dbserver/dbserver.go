@@ -47,8 +47,8 @@ type DB struct {
 
 // Each engine is started once per test binary; who comes later shares the server, or the failure.
 var (
-	postgreSQL = sync.OnceValues(startPostgreSQL)
-	mariaDB    = sync.OnceValues(startMariaDB)
+	postgreSQL = sync.OnceValues(func() (*server, error) { return startPostgreSQL() })
+	mariaDB    = sync.OnceValues(func() (*server, error) { return startMariaDB() })
 	galera     = sync.OnceValues(startGalera)
 )
 

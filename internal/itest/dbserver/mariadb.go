@@ -12,7 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-func startMariaDB() (*server, error) {
+func startMariaDB(settings ...string) (*server, error) {
 	if dsn := os.Getenv("ORGUSERS_MYSQL_DSN"); dsn != "" {
 		return givenMySQL(dsn)
 	}
@@ -21,7 +21,7 @@ func startMariaDB() (*server, error) {
 		return nil, err
 	}
 	return launch("mysql", 1, func(ctx context.Context, f *folder, ports []int) (*server, error) {
-		return ownMariaDB(ctx, f, programs, ports[0])
+		return ownMariaDB(ctx, f, programs, ports[0], settings...)
 	})
 }
 
@@ -43,9 +43,9 @@ func givenMySQL(dsn string) (*server, error) {
 	return s, s.askVersion(ctx, "SELECT VERSION()")
 }
 
-func ownMariaDB(ctx context.Context, f *folder, programs mariadbPrograms, port int) (*server, error) {
+func ownMariaDB(ctx context.Context, f *folder, programs mariadbPrograms, port int, settings ...string) (*server, error) {
 	n := &mariadbNode{folder: f, programs: programs, name: "node", port: port}
-	if err := n.configure(); err != nil {
+	if err := n.configure(settings...); err != nil {
 		return nil, err
 	}
 	if err := n.install(ctx); err != nil {

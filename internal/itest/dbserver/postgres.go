@@ -12,7 +12,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
 )
 
-func startPostgreSQL() (*server, error) {
+func startPostgreSQL(settings ...string) (*server, error) {
 	if dsn := os.Getenv("ORGUSERS_POSTGRES_DSN"); dsn != "" {
 		return givenPostgreSQL(dsn)
 	}
@@ -29,7 +29,7 @@ func startPostgreSQL() (*server, error) {
 		return nil, err
 	}
 	return launch("postgres", 1, func(ctx context.Context, f *folder, ports []int) (*server, error) {
-		return ownPostgreSQL(ctx, f, initdb, postgres, strconv.Itoa(ports[0]))
+		return ownPostgreSQL(ctx, f, initdb, postgres, strconv.Itoa(ports[0]), settings...)
 	})
 }
 
@@ -50,7 +50,7 @@ func givenPostgreSQL(dsn string) (*server, error) {
 // ownPostgreSQL starts a server that listens on the port for the tests' account. The administrator is
 // let in by the socket alone, which lies in a folder that is closed to others: whoever is superuser
 // here runs programs as the server's account.
-func ownPostgreSQL(ctx context.Context, f *folder, initdb, postgres, port string) (*server, error) {
+func ownPostgreSQL(ctx context.Context, f *folder, initdb, postgres, port string, settings ...string) (*server, error) {
 	// ICU compares text as a language does: a query that orders or compares bytes has to say so.
 	if err := f.finish(ctx, "initdb.log", initdb, "--pgdata="+f.in("data"), "--username=postgres", "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en", "--no-sync"); err != nil {
@@ -60,16 +60,21 @@ func ownPostgreSQL(ctx context.Context, f *folder, initdb, postgres, port string
 		return nil, err
 	}
 	// SIGQUIT is the quick way out that also ends the server's children and frees its shared memory.
-	p, err := f.serve(syscall.SIGQUIT, "server.log", postgres, "-D", f.in("data"), "-p", port,
+	args := []string{
+		"-D", f.in("data"), "-p", port,
 		"-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories="+f.path,
-		"-c", "hba_file="+f.in("hba.conf"),
+		"-c", "unix_socket_directories=" + f.path,
+		"-c", "hba_file=" + f.in("hba.conf"),
 		"-c", "max_connections=300",
 		"-c", "timezone=Asia/Kathmandu",
 		"-c", "fsync=off",
 		"-c", "full_page_writes=off",
 		"-c", "dynamic_shared_memory_type=mmap", // goes with the folder, whatever happens
-	)
+	}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	p, err := f.serve(syscall.SIGQUIT, "server.log", postgres, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,86 @@
+package itest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/orgusers"
+)
+
+// strangers are addresses that nobody in the organization has, as many as one statement takes.
+func strangers(n int) []orgusers.AddressKey {
+	keys := make([]orgusers.AddressKey, n)
+	for i := range keys {
+		keys[i] = orgusers.AddressKey(fmt.Sprintf("nobody%04d@x.example", i))
+	}
+	return keys
+}
+
+// P2, P4 on PostgreSQL: whether a thousand addresses are known is not asked row by row, even by a plan
+// that is kept for any parameters. An IN list of parameters is compared with every row that such a plan
+// looks at, one after the other: seconds in an organization of ten thousand.
+func TestP4_LongListsOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	s, control, db := counted(t, postgresDatabase(t))
+	alike(t, s, small(t, s, "o", 1))
+	control.Reset()
+	v := view(t, s, orgusers.ViewQuery{Org: "o", Keys: strangers(1000)})
+	require.Empty(t, v.Members)
+	require.Len(t, control.Statements(), 1)
+	statement := control.Statements()[0]
+
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	args := strings.TrimSuffix(strings.Repeat("'x',", strings.Count(statement, "$")), ",")
+	for _, q := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE p AS " + statement} {
+		_, err := conn.ExecContext(t.Context(), q)
+		require.NoError(t, err)
+	}
+	rows, err := conn.QueryContext(t.Context(), "EXPLAIN EXECUTE p ("+args+")")
+	require.NoError(t, err)
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		plan = append(plan, line)
+	}
+	require.NoError(t, rows.Err())
+	require.NotContains(t, strings.Join(plan, "\n"), "ANY", "%.200s", statement)
+	require.Contains(t, strings.Join(plan, "\n"), "*VALUES*")
+}
+
+// P2, P4 on MySQL and MariaDB: the same reads the index once for each address and nothing else, also
+// past the 1,000 from which MariaDB makes a list into a table of its own.
+func TestP4_LongListsOnMySQL(t *testing.T) {
+	t.Parallel()
+	d := mysqlDatabase(t)
+	db := d.open(t, 2)
+	s := d.store(t, db)
+	alike(t, s, small(t, s, "o", 1))
+	db.SetMaxOpenConns(1) // one session, so that its counters are the view's
+	reads := func() (sum int) {
+		rows, err := db.Query("SHOW SESSION STATUS LIKE 'Handler_read%'")
+		require.NoError(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var n int
+			require.NoError(t, rows.Scan(&name, &n))
+			sum += n
+		}
+		require.NoError(t, rows.Err())
+		return sum
+	}
+	for _, n := range []int{100, 1000, 1024} {
+		keys := strangers(n)
+		before := reads()
+		require.Empty(t, view(t, s, orgusers.ViewQuery{Org: "o", Keys: keys}).Members)
+		t.Logf("%d addresses: %d reads", n, reads()-before)
+		require.Less(t, reads()-before, 2*n+200, "%d addresses", n)
+	}
+}

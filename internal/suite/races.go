@@ -29,6 +29,7 @@ func Races(t *testing.T, open Opener) {
 	ownershipRaces(c)
 	stackRaces(c)
 	sharedRaces(c)
+	signInRaces(c)
 }
 
 // contenders is how many take part where many do.

@@ -269,3 +269,53 @@ func TestP8_SignInStatements(t *testing.T) {
 		})
 	})
 }
+
+// TestP8_SignIn: through the doors, a sign-in and each of its steps is four statements beside its
+// hash, and the check of a session one, and once a minute another.
+func TestP8_SignIn(t *testing.T) {
+	t.Parallel()
+	w, control := countedWorld(t)
+	suite.NewOrg(t, w, "acme", "owner@acme.example", suite.Person{Email: "m@acme.example", Change: func(u *orgusers.User) { u.Password = world.CheapHash() }})
+	visitor := w.Svc.Visitor(w.Actor(""))
+	w.SignIn("m@acme.example") // hashes anew
+	var in orgusers.SignIn
+	step := func(want cost, call func() error) {
+		t.Helper()
+		require.Equal(t, want, costOf(control, func() { require.NoError(t, call()) }))
+	}
+	w.Clock.Tick(time.Second)
+	step(cost{reads: 1, writes: 3}, func() (err error) {
+		in, err = visitor.SignIn(world.Ctx(), "m@acme.example", world.Password)
+		return err
+	})
+	require.Equal(t, orgusers.StepDone, in.Step)
+	authenticate := func() error { _, err := w.Svc.Authenticate(world.Ctx(), in.Token, orgusers.Actor{}); return err }
+	step(cost{reads: 1}, authenticate)
+	w.Clock.Tick(59 * time.Second)
+	step(cost{reads: 1}, authenticate)
+	w.Clock.Tick(time.Second)
+	step(cost{reads: 1, writes: 1}, authenticate)
+	step(cost{reads: 1}, authenticate)
+
+	factor, _ := w.Enrol(w.Session(in))
+	step(cost{reads: 1, writes: 2}, func() (err error) { // nobody's roster changes
+		in, err = visitor.SignIn(world.Ctx(), "m@acme.example", world.Password)
+		return err
+	})
+	code := factor.Code()
+	step(cost{reads: 1, writes: 4}, func() (err error) { // the ticket goes, too
+		in, err = visitor.EnterCode(world.Ctx(), in.Token, code)
+		return err
+	})
+	require.Equal(t, orgusers.StepDone, in.Step)
+	step(cost{reads: 2, writes: 2}, func() error { // the account and the sender's count, which is bounded
+		_, err := visitor.SignIn(world.Ctx(), "m@acme.example", "wrong")
+		require.ErrorIs(t, err, orgusers.ErrDenied)
+		return nil
+	})
+	step(cost{reads: 2, writes: 1}, func() error {
+		_, err := visitor.SignIn(world.Ctx(), "nobody@acme.example", "wrong")
+		require.ErrorIs(t, err, orgusers.ErrDenied)
+		return nil
+	})
+}

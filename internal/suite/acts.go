@@ -41,6 +41,7 @@ type stage struct {
 	app       world.Factor
 	enrolment orgusers.Enrolment
 	rule      orgusers.IPRule
+	shown     []any // what calls gave to the member, secrets among it
 }
 
 const (

@@ -37,6 +37,12 @@ func (s *stage) enforced() {
 	s.enrolment, s.app = e, world.NewFactor(s.w, e.Text())
 }
 
+// shows keeps what a call gave to the person.
+func (s *stage) shows(v any, err error) error {
+	s.shown = append(s.shown, v)
+	return err
+}
+
 // signInActs is what people do at the door and to their own sign-in.
 func signInActs() []act {
 	own := func(method string, action orgusers.Action, setup func(s *stage), call func(s *stage) error) act {
@@ -53,34 +59,31 @@ func signInActs() []act {
 			return err
 		}},
 		{method: "Visitor.SignIn", exempt: session, setup: (*stage).login, call: func(s *stage) error {
-			_, err := s.w.Visitor().SignIn(world.Ctx(), s.email("member"), world.Password)
-			return err
+			return s.shows(s.w.Visitor().SignIn(world.Ctx(), s.email("member"), world.Password))
 		}},
 		{method: "Visitor.EnterCode", exempt: session, setup: func(s *stage) {
 			s.enrolled()
 			s.in = s.w.SignIn(s.email("member"))
 			s.token = s.app.Code()
 		}, call: func(s *stage) error {
-			_, err := s.w.Visitor().EnterCode(world.Ctx(), s.in.Token, s.token)
-			return err
+			return s.shows(s.w.Visitor().EnterCode(world.Ctx(), s.in.Token, s.token))
 		}},
 		step("ChooseNewPassword", orgusers.ActionChangePassword, func(s *stage) {
 			s.w.PatchUser(s.member.User, orgusers.UserPatch{ResetRequired: orgusers.Some(true)})
 			s.login()
 		}, func(s *stage) error {
-			_, err := s.w.Visitor().ChooseNewPassword(world.Ctx(), s.in.Token, newPassword)
-			return err
+			return s.shows(s.w.Visitor().ChooseNewPassword(world.Ctx(), s.in.Token, newPassword))
 		}),
 		{method: "Visitor.BeginEnrolment", setup: (*stage).enforced, call: func(s *stage) error {
-			_, err := s.w.Visitor().BeginEnrolment(world.Ctx(), s.in.Token)
-			return err
+			return s.shows(s.w.Visitor().BeginEnrolment(world.Ctx(), s.in.Token))
 		}},
 		step("ConfirmEnrolment", orgusers.ActionEnrolMFA, func(s *stage) {
 			s.enforced()
 			s.token = s.app.Code()
 		}, func(s *stage) error {
-			_, _, err := s.w.Visitor().ConfirmEnrolment(world.Ctx(), s.in.Token, s.enrolment.Token(), s.token)
-			return err
+			in, codes, err := s.w.Visitor().ConfirmEnrolment(world.Ctx(), s.in.Token, s.enrolment.Token(), s.token)
+			_ = s.shows(codes, err)
+			return s.shows(in, err)
 		}),
 		step("ForgotPassword", orgusers.ActionForgotPassword, nil, func(s *stage) error {
 			return s.w.Visitor().ForgotPassword(world.Ctx(), s.email("member"))
@@ -88,14 +91,12 @@ func signInActs() []act {
 
 		{method: "Account.Sessions", setup: (*stage).login, call: func(s *stage) error { _, err := mine(s).Sessions(world.Ctx()); return err }},
 		{method: "Account.MFA", setup: (*stage).login, call: func(s *stage) error { _, err := mine(s).MFA(world.Ctx()); return err }},
-		{method: "Account.BeginMFA", setup: (*stage).login, call: func(s *stage) error { _, err := mine(s).BeginMFA(world.Ctx()); return err }},
+		{method: "Account.BeginMFA", setup: (*stage).login, call: func(s *stage) error { return s.shows(mine(s).BeginMFA(world.Ctx())) }},
 		{method: "Account.Prove", exempt: session, setup: (*stage).login, call: func(s *stage) error {
-			_, err := mine(s).Prove(world.Ctx(), world.Password, "")
-			return err
+			return s.shows(mine(s).Prove(world.Ctx(), world.Password, ""))
 		}},
 		own("ChangePassword", orgusers.ActionChangePassword, (*stage).login, func(s *stage) error {
-			_, err := mine(s).ChangePassword(world.Ctx(), world.Password, newPassword)
-			return err
+			return s.shows(mine(s).ChangePassword(world.Ctx(), world.Password, newPassword))
 		}),
 		own("ConfirmMFA", orgusers.ActionEnrolMFA, func(s *stage) {
 			s.login()
@@ -104,12 +105,12 @@ func signInActs() []act {
 			s.enrolment, s.app = e, world.NewFactor(s.w, e.Text())
 			s.token = s.app.Code()
 		}, func(s *stage) error {
-			_, _, err := mine(s).ConfirmMFA(world.Ctx(), s.enrolment.Token(), s.token)
-			return err
+			codes, renewed, err := mine(s).ConfirmMFA(world.Ctx(), s.enrolment.Token(), s.token)
+			_ = s.shows(codes, err)
+			return s.shows(renewed, err)
 		}),
 		own("NewRecoveryCodes", orgusers.ActionRecoveryCodes, (*stage).enrolled, func(s *stage) error {
-			_, err := mine(s).NewRecoveryCodes(world.Ctx())
-			return err
+			return s.shows(mine(s).NewRecoveryCodes(world.Ctx()))
 		}),
 		{method: "Account.IPRules", setup: (*stage).login, call: func(s *stage) error { _, err := mine(s).IPRules(world.Ctx()); return err }},
 		own("OpenIPRule", orgusers.ActionOpenIPRule, (*stage).login, func(s *stage) error {
@@ -128,8 +129,7 @@ func signInActs() []act {
 			s.in = s.w.SignIn(s.email("member"))
 		}, func(s *stage) error { return mine(s).EndSession(world.Ctx(), s.in.Session) }),
 		own("EndOtherSessions", orgusers.ActionEndSession, (*stage).login, func(s *stage) error {
-			_, err := mine(s).EndOtherSessions(world.Ctx())
-			return err
+			return s.shows(mine(s).EndOtherSessions(world.Ctx()))
 		}),
 	}
 }

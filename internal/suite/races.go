@@ -58,6 +58,7 @@ func races(c *track) {
 	stackRaces(c)
 	sharedRaces(c)
 	c.race("S-223 outbox", raceOutbox)
+	signInRaces(c)
 }
 
 // contenders is how many take part where many do.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,8 +34,10 @@ type canaries struct {
 	w       *world.World
 	log     *lockedBuffer
 	secrets map[string]string // by what they are
-	mails   int               // looked through
-	checked int
+	// personal are secrets that a person holds and no store does, not even where nobody looks.
+	personal []string
+	mails    int // looked through
+	checked  int
 }
 
 // watched is a world that writes its log in both forms, at the lowest level.
@@ -72,6 +75,79 @@ func (c *canaries) learn(s state) {
 			c.secrets["the salt of "+u.Address.Email] = strings.Split(string(u.Password), "$")[4]
 		}
 	}
+}
+
+// given notes what a person was given at sign-in, and demands that it prints as nothing.
+func (c *canaries) given(s *stage) {
+	c.t.Helper()
+	shown := append([]any{s.in, s.enrolment, s.app.Codes}, s.shown...)
+	learn := func(what, secret string) {
+		if secret != "" {
+			c.secrets[fmt.Sprint(what, " ", len(c.personal))] = secret
+			c.personal = append(c.personal, secret)
+		}
+	}
+	for _, v := range shown {
+		switch v := v.(type) {
+		case orgusers.SignIn:
+			learn("session token", v.Token)
+			learn("device token", v.Device)
+		case orgusers.Renewed:
+			learn("session token", v.Token)
+		case orgusers.Enrolment:
+			learn("TOTP secret", v.Text())
+			learn("enrolment", v.Token())
+		case []orgusers.RecoveryCode:
+			for _, code := range v {
+				learn("recovery code", string(code))
+			}
+		}
+	}
+	c.clean("what was given", shown...)
+	device := orgusers.Actor{Device: s.in.Device, IP: s.Owner.IP}
+	c.clean("who comes by it", device, &device)
+}
+
+// stored notes the hashes that a commit has: they print as nothing too.
+func (c *canaries) stored(ch orgusers.Changes) {
+	learn := func(what, secret string) {
+		if secret != "" && secret != canarySecret {
+			c.secrets[fmt.Sprint(what, " ", len(c.secrets))] = secret
+		}
+	}
+	for _, s := range ch.NewSessions {
+		learn("token hash", s.Token)
+	}
+	for _, u := range ch.Users {
+		learn("sealed factor", u.Patch.MFA.Value.Secret)
+		learn("recovery hashes", u.Patch.MFA.Value.Recovery)
+		learn("password hash", string(u.Patch.Password.Value))
+	}
+}
+
+// everyText is all text in a value, whatever it prints as.
+func everyText(v reflect.Value, texts []string) []string {
+	switch v.Kind() {
+	case reflect.String:
+		texts = append(texts, v.String())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			texts = everyText(v.Index(i), texts)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			texts = everyText(v.Field(i), texts)
+		}
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			texts = everyText(v.Elem(), texts)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			texts = everyText(v.MapIndex(k), everyText(k, texts))
+		}
+	}
+	return texts
 }
 
 // spellings are the ways in which hosts print things.
@@ -145,6 +221,7 @@ func noSecrets(t *testing.T, open Opener) {
 			if ch.Request != nil {
 				commits = append(commits, string(ch.Request.Report))
 			}
+			c.stored(ch)
 		}
 	})
 	for i, a := range acts() {
@@ -152,6 +229,7 @@ func noSecrets(t *testing.T, open Opener) {
 		err := a.call(s)
 		require.NoError(t, err, "%s %s", a.method, a.action)
 		c.w.Dispatch()
+		c.given(s)
 		c.clean(a.method, s.out.String())
 		if s.token == "" {
 			if i%9 == 0 {
@@ -180,6 +258,14 @@ func noSecrets(t *testing.T, open Opener) {
 	c.clean("the configuration", conf, &conf)
 	require.Greater(t, len(c.secrets), 20)
 	require.Greater(t, c.checked, 1000)
+	require.Greater(t, len(c.personal), 20)
+	for _, commit := range commits {
+		for _, text := range everyText(reflect.ValueOf(commit), nil) {
+			for _, secret := range c.personal {
+				require.NotContains(t, text, secret, "the store has no secret that a person holds (S-134)")
+			}
+		}
+	}
 }
 
 func noSecretsInFaults(t *testing.T, open Opener) {
@@ -259,6 +345,38 @@ func noSecretsInFaults(t *testing.T, open Opener) {
 	store.heal()
 	require.NoError(t, w.Visitor().ResetPassword(world.Ctx(), token, newPassword))
 	c.everywhere(x)
+
+	for i, a := range signInActs() {
+		s := play(t, w, a, i)
+		for _, method := range []string{"Commit", "View", "Session", "Seen", "Bump"} {
+			store.with(func(f *faulty) {
+				f.committed = c.stored
+				f.before = func(m string) error {
+					if m == method {
+						u := w.User(s.member.User)
+						return fmt.Errorf("%+v %v %s", u, u.Password, u.MFA)
+					}
+					return nil
+				}
+				if method == "View" {
+					f.before = func(m string) error {
+						if m == method {
+							return errors.New("view is down")
+						}
+						return nil
+					}
+				}
+			})
+			err := a.call(s)
+			c.given(s)
+			for _, cause := range unwrapAll(err) {
+				c.clean(a.method, cause)
+			}
+			store.heal()
+			w.Clock.Tick(time.Hour)
+		}
+	}
+	c.clean("the log", c.log.String())
 }
 
 // driverErrors are what stores say when a database is in trouble. None of it is for users.

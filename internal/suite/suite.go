@@ -1,9 +1,6 @@
 // Package suite holds the library to its threat catalogue: how it behaves through its doors, on any
 // store. A case is named by its number there (S-007); a race is run many times over by two services
 // on one store, as two processes would.
-//
-// Some cases of the catalogue wait for what does not exist yet: S-052 (enforced MFA) and S-063
-// (step-up) need sign-in.
 package suite
 
 import (

@@ -1,0 +1,297 @@
+package orgusers_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/internal/world"
+	"github.com/orgusers/go-orgusers/orgusers"
+)
+
+// TestR715_Lock: nothing for four, five minutes for the fifth in a row, five more for each further
+// one, up to 25; after a hundred, until it is lifted.
+func TestR715_Lock(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	for n := 1; n <= 12; n++ {
+		require.Error(t, x.wrong(n))
+		var want time.Duration
+		if n >= 5 {
+			want = min(time.Duration(n-4)*5*time.Minute, 25*time.Minute)
+		}
+		u := x.user()
+		require.Equal(t, n, u.Failures)
+		require.Equal(t, want > 0, u.Locked(x.Clock.Now()))
+		if want > 0 {
+			require.Equal(t, want, u.LockedUntil.Sub(x.Clock.Now()), "after %d", n)
+			require.Error(t, x.wrong(1000+n))
+			require.Equal(t, n, x.user().Failures, "while it is locked nothing counts against the person")
+			x.Clock.Tick(want - time.Microsecond)
+			_, err := x.Svc.Visitor(from(2000+n)).SignIn(world.Ctx(), "mia@acme.example", world.Password)
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+			x.Clock.Tick(time.Microsecond)
+		}
+	}
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Failures: orgusers.Some(99)})
+	require.Error(t, x.wrong(1))
+	x.Clock.Tick(20 * 365 * 24 * time.Hour)
+	require.Error(t, x.wrong(2), "a hundred in a row (NIST 3.2.2)")
+	require.True(t, x.user().Locked(x.Clock.Now()))
+	x.Dispatch()
+	mails := x.Inbox.To("mia@acme.example")
+	require.Equal(t, orgusers.MailSignInLocked, mails[len(mails)-1].Kind)
+	locks := 0
+	for _, m := range mails {
+		if m.Kind == orgusers.MailSignInLocked {
+			locks++
+		}
+	}
+	require.Equal(t, 1, locks, "not a mail for each: somebody else decides how many there are")
+}
+
+// TestR715_Consecutive: getting in begins the count anew; a password alone, of two factors, does not.
+func TestR715_Consecutive(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	factor, _ := x.enrolled()
+	for n := range 4 {
+		require.Error(t, x.wrong(n))
+	}
+	in := x.SignIn("mia@acme.example")
+	require.Equal(t, orgusers.StepCode, in.Step)
+	require.Equal(t, 4, x.user().Failures)
+	_, err := x.Visitor().EnterCode(world.Ctx(), in.Token, factor.Code())
+	require.NoError(t, err)
+	require.Zero(t, x.user().Failures)
+}
+
+// TestS149_OthersCannotShutOut: a known device gets in; everybody else after a bounded time, a reset,
+// or an administrator's word.
+func TestS149_OthersCannotShutOut(t *testing.T) {
+	t.Parallel()
+	signIn := func(x *front, a orgusers.Actor) (orgusers.SignIn, error) {
+		return x.Svc.Visitor(a).SignIn(world.Ctx(), "mia@acme.example", world.Password)
+	}
+	t.Run("known device", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		in := x.SignIn("mia@acme.example")
+		require.NotEmpty(t, in.Device)
+		x.lock()
+		locked := x.user().LockedUntil
+		_, err := signIn(x, from(77))
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		known := from(77)
+		known.Device = in.Device
+		again, err := signIn(x, known)
+		require.NoError(t, err)
+		require.Equal(t, orgusers.StepDone, again.Step)
+		require.Empty(t, again.Device, "the browser has one")
+		require.Equal(t, locked, x.user().LockedUntil, "against the others it stays")
+		_, err = signIn(x, from(78))
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+
+		for range 5 { // it has tries of its own, and no more
+			_, err = x.Svc.Visitor(known).SignIn(world.Ctx(), "mia@acme.example", "not "+world.Password)
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		_, err = signIn(x, known)
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		x.Clock.Tick(15 * time.Minute)
+		_, err = signIn(x, known)
+		require.NoError(t, err)
+	})
+	t.Run("somebody else's device", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		olga := x.SignIn("olga@acme.example").Device
+		mia := x.SignIn("mia@acme.example").Device
+		x.lock()
+		for _, device := range []string{olga, mia[:len(mia)-1], mia + "A", "", "AAAA", fmt.Sprintf("%064d", 0)} {
+			a := from(3)
+			a.Device = device
+			_, err := signIn(x, a)
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		x.live(mia, false, "a device signs nobody in")
+	})
+	t.Run("behind one address", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t, func(c *orgusers.Config) { c.Policy.FailuresPerPrefix = 2 })
+		known := from(1)
+		known.Device = x.SignIn("mia@acme.example").Device
+		for range 2 {
+			_, err := x.Svc.Visitor(from(1)).SignIn(world.Ctx(), "nobody@acme.example", "x")
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		_, err := signIn(x, from(1))
+		refusedAs(t, err, orgusers.ErrLimit, "")
+		_, err = x.Svc.Visitor(known).SignIn(world.Ctx(), "mia@acme.example", "x")
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		_, err = signIn(x, known)
+		require.NoError(t, err)
+		x.Clock.Tick(15 * time.Minute)
+		_, err = signIn(x, from(1))
+		require.NoError(t, err)
+	})
+	t.Run("bounded", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		x.lock()
+		for n := range 50 { // the attack goes on
+			require.Error(t, x.wrong(100+n))
+		}
+		x.Clock.Tick(5 * time.Minute)
+		_, err := signIn(x, from(1))
+		require.NoError(t, err)
+	})
+	t.Run("unlock", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		x.lock()
+		require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Unlock{}, x.mia.ID))
+		_, err := signIn(x, from(1))
+		require.NoError(t, err)
+	})
+	t.Run("reset", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		x.PatchUser(x.mia.User, orgusers.UserPatch{Failures: orgusers.Some(99)})
+		require.Error(t, x.wrong(1))
+		require.NoError(t, x.Visitor().ForgotPassword(world.Ctx(), "mia@acme.example"), "open while it is locked")
+		x.Dispatch()
+		require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), x.Token("mia@acme.example"), fresh))
+		in, err := x.Visitor().SignIn(world.Ctx(), "mia@acme.example", fresh)
+		require.NoError(t, err)
+		require.Equal(t, orgusers.StepDone, in.Step)
+	})
+}
+
+// TestS150_OneCounter: however the address is spelled, and whichever door is tried.
+func TestS150_OneCounter(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	idn := x.acme.Join("rita@bücher.example", orgusers.RoleMember)
+	for email, user := range map[string]orgusers.UserID{
+		"mia@acme.example": x.mia.User, "MIA@acme.example": x.mia.User, " mia@ACME.example ": x.mia.User, "Mia@acme.EXAMPLE": x.mia.User,
+		"rita@bücher.example": idn.User, "rita@xn--bcher-kva.example": idn.User, "rita@BÜCHER.example": idn.User, "Rita@XN--BCHER-KVA.example": idn.User,
+	} {
+		before := x.User(user).Failures
+		_, err := x.Visitor().SignIn(world.Ctx(), email, "x")
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		require.Equal(t, before+1, x.User(user).Failures, email)
+	}
+}
+
+// TestS112_OneLock: wrong passwords and codes by every flow count together, over all tickets, and
+// while it is locked the right one is refused by all of them.
+func TestS112_OneLock(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	factor, actor := x.enrolled()
+	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.ResetMFA{}, x.mia.ID))
+	x.Dispatch()
+	link := x.Token("mia@acme.example")
+	one, two := x.SignIn("mia@acme.example"), x.SignIn("mia@acme.example")
+	account := x.Svc.Account(actor)
+	flows := map[string]func(password, code string) error{
+		"sign-in": func(password, _ string) error {
+			_, err := x.Visitor().SignIn(world.Ctx(), "mia@acme.example", password)
+			return err
+		},
+		"ticket":         func(_, code string) error { _, err := x.Visitor().EnterCode(world.Ctx(), one.Token, code); return err },
+		"another ticket": func(_, code string) error { _, err := x.Visitor().EnterCode(world.Ctx(), two.Token, code); return err },
+		"proof":          func(_, code string) error { _, err := account.Prove(world.Ctx(), "", code); return err },
+		"change": func(password, _ string) error {
+			_, err := account.ChangePassword(world.Ctx(), password, fresh)
+			return err
+		},
+		"reset": func(password, _ string) error { return x.Visitor().ResetMFA(world.Ctx(), link, password) },
+	}
+	n := 0
+	for name, flow := range flows {
+		require.Error(t, flow("not "+world.Password, "000000"), name)
+		n = min(n+1, 5)
+		require.Equal(t, n, x.user().Failures, name)
+	}
+	require.True(t, x.user().Locked(x.Clock.Now()))
+	before := x.user()
+	for name, flow := range flows {
+		require.Error(t, flow(world.Password, factor.Code()), name)
+		require.Error(t, flow(world.Password, string(factor.Codes[3])), name)
+	}
+	require.Equal(t, before, x.user(), "nothing was looked at, and no code used up")
+	x.Clock.Tick(5 * time.Minute)
+	require.NoError(t, flows["reset"](world.Password, ""))
+}
+
+// TestS114_ParallelGuesses: never more are answered than the limit allows.
+func TestS114_ParallelGuesses(t *testing.T) {
+	t.Parallel()
+	guess := func(n int, try func(i int) error) (errs []error) {
+		errs = make([]error, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { errs[i] = try(i) })
+		}
+		wg.Wait()
+		return errs
+	}
+	t.Run("codes", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		factor, _ := x.enrolled()
+		in := x.SignIn("mia@acme.example")
+		right := factor.Code()
+		for _, err := range guess(200, func(i int) error {
+			_, err := x.Svc.Visitor(from(i)).EnterCode(world.Ctx(), in.Token, fmt.Sprintf("%06d", i))
+			return err
+		}) {
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		require.Equal(t, 5, x.user().Failures)
+		_, err := x.Visitor().EnterCode(world.Ctx(), in.Token, right)
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+	})
+	t.Run("by a known device", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t)
+		device := x.SignIn("mia@acme.example").Device
+		factor, _ := x.enrolled()
+		in := x.SignIn("mia@acme.example")
+		by := from(1)
+		by.Device = device
+		right := factor.Code()
+		for _, err := range guess(100, func(i int) error {
+			_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), in.Token, fmt.Sprintf("%06d", i))
+			return err
+		}) {
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), in.Token, right)
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		require.Zero(t, x.user().Failures, "which is not held against the person elsewhere")
+	})
+	t.Run("from one address", func(t *testing.T) {
+		t.Parallel()
+		x := newFront(t, func(c *orgusers.Config) { c.Policy.FailuresPerPrefix = 5 })
+		answered := 0
+		for _, err := range guess(30, func(i int) error {
+			_, err := x.Visitor().SignIn(world.Ctx(), fmt.Sprintf("nobody%d@acme.example", i), "x")
+			return err
+		}) {
+			if errors.Is(err, orgusers.ErrDenied) {
+				answered++
+				continue
+			}
+			refusedAs(t, err, orgusers.ErrLimit, "")
+		}
+		require.Equal(t, 5, answered)
+	})
+}

@@ -29,7 +29,7 @@ const (
 
 	// The rows of those who invited some rows, each once, without accounts.
 	viewInviters = `SELECT ` + memberColumns + `, ` + userColumnsIfAny + ` FROM (
- SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND x.id IN `
+ SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND `
 	viewInvitersJoin = `) AS i `
 	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?
  LEFT JOIN orgusers_users AS u ON u.id = ''`
@@ -117,19 +117,14 @@ func (r *viewReader) members(ctx context.Context) error {
 		return nil
 	}
 	org := string(r.q.Org)
-	ids, joined, keys := distinct(r.q.Members), r.joined(), distinct(r.q.Keys)
+	ids, joined, keys, subjects := distinct(r.q.Members), r.joined(), distinct(r.q.Keys), distinct(r.q.Subjects)
 	seen := make(map[orgusers.MemberID]bool)
-	for i := range parts(len(ids), len(joined), len(keys)) {
+	for i := range parts(len(ids), len(joined), len(keys), len(subjects)) {
 		var t text
 		if some := part(ids, i); len(some) > 0 {
 			t.add(viewMembers+` AND m.id IN `, org)
 			list(&t, some)
-			if r.q.Inviters {
-				t.union()
-				t.add(viewInviters, org)
-				list(&t, some)
-				t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, org)
-			}
+			r.inviters(&t, `x.id IN `, func() { list(&t, some) })
 		}
 		if some := part(joined, i); len(some) > 0 {
 			t.union()
@@ -139,6 +134,12 @@ func (r *viewReader) members(ctx context.Context) error {
 		if some := part(keys, i); len(some) > 0 {
 			t.union()
 			t.add(viewMembersOnly+` AND m.address_key IN `, org)
+			list(&t, some)
+			r.inviters(&t, `x.address_key IN `, func() { list(&t, some) })
+		}
+		if some := part(subjects, i); len(some) > 0 {
+			t.union()
+			t.add(viewMembersOnly+` AND m.subject IN `, org)
 			list(&t, some)
 		}
 		var m memberRow
@@ -160,6 +161,17 @@ func (r *viewReader) members(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// inviters adds the rows of those who invited the rows named, if they are asked for.
+func (r *viewReader) inviters(t *text, by string, named func()) {
+	if !r.q.Inviters {
+		return
+	}
+	t.union()
+	t.add(viewInviters+by, string(r.q.Org))
+	named()
+	t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, string(r.q.Org))
 }
 
 func (r *viewReader) addUser(u *userRow) {

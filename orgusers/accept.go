@@ -81,25 +81,35 @@ func (d *draft) join(r *row[Member], u *User) {
 	d.byUser[u.ID] = r
 }
 
-// invitation checks the state behind a link: pending, the newest one, in time, and its inviter
-// still entitled. Invited to a domain since forbidden is refused too: nobody outside the allowed
-// domains is added (R2.11).
+// invitation checks the state behind a link: pending, the newest one, and what [draft.invited] says.
 func (d *draft) invitation(l link) (*row[Member], *Error) {
 	r := d.byID[MemberID(l.Subject)]
 	switch {
 	case r == nil, r.now.Status != StatusPending, r.now.Link != l.Operation, l.Operation == "":
 		return nil, expired(ReasonLinkReplaced)
+	}
+	if refusal := d.invited(r); refusal != nil {
+		return nil, refusal
+	}
+	return r, nil
+}
+
+// invited refuses a pending person whose invitation is over: it must be in time, and its inviter still
+// entitled. Invited to a domain since forbidden is refused too: nobody outside the allowed domains is
+// added (R2.11).
+func (d *draft) invited(r *row[Member]) *Error {
+	switch {
 	case r.now.Expired(d.env.Now):
-		return nil, expired(ReasonLinkExpired)
+		return expired(ReasonLinkExpired)
 	case !d.org.now.allowsDomain(r.now.Address):
-		return nil, denied(ReasonDomain)
+		return denied(ReasonDomain)
 	}
 	if by := r.now.InvitedBy; by != "" {
 		if inviter := d.byUser[by]; inviter == nil || !inviter.now.Administers() {
-			return nil, expired(ReasonInviterGone)
+			return expired(ReasonInviterGone)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // account finds or makes the account that accepts. It is always the one with the invited address,

@@ -17,6 +17,7 @@ const (
 	ActionEndSessions        Action = "member.end_sessions"
 	ActionResendInvitation   Action = "invitation.resend"
 	ActionUnlock             Action = "member.unlock"
+	ActionSetWithoutSSO      Action = "member.set_without_sso"
 )
 
 // What else happens in an organization.
@@ -30,6 +31,7 @@ const (
 	ActionRestoreOwner        Action = "organization.restore_owner"
 	ActionSetDomains          Action = "organization.set_allowed_domains"
 	ActionSetSSO              Action = "organization.set_sso"
+	ActionSetGroups           Action = "organization.set_groups"
 	ActionSetSecurity         Action = "organization.set_security"
 
 	ActionInvite            Action = "invitation.create"
@@ -56,6 +58,7 @@ const (
 	ActionReadAccount   Action = "account.read" // recorded only when refused
 
 	ActionSignIn         Action = "account.sign_in"
+	ActionSSOSignIn      Action = "member.sso_sign_in" // recorded when it lets in, binds or re-roles, and when refused
 	ActionLock           Action = "account.lock"
 	ActionForgotPassword Action = "account.forgot_password"
 	ActionProve          Action = "account.prove"

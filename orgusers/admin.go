@@ -110,9 +110,20 @@ func (a Admin) SetAllowedDomains(ctx context.Context, domains ...string) error {
 	return err
 }
 
-// SetSSO says how the organization uses single sign-on. Only the owner may (R1.5).
+// SetSSO says how the organization uses single sign-on. Only the owner may (R1.5); where there is none,
+// the administrators. It counts at once: sessions that the organization now does not accept are no
+// good in it any more. Memberships stay as they are (R2.20), and so do the roles that a mapping gave.
 func (a Admin) SetSSO(ctx context.Context, sso SSO) error {
 	_, err := a.s.do(ctx, "Admin.SetSSO", a.actor, SetSSO{a.org, sso})
+	return err
+}
+
+// SetGroups says what being in a group of the identity provider gives here; none: nobody comes in by a
+// group. It counts with [SSO.RoleMapping], from the next sign-in of each person (R2.27). At most 100
+// groups, named exactly as the provider does, with 1 to 256 bytes; together at most 1,000 grants. Who
+// may is as for SetSSO.
+func (a Admin) SetGroups(ctx context.Context, groups ...GroupRole) error {
+	_, err := a.s.do(ctx, "Admin.SetGroups", a.actor, SetGroups{a.org, groups})
 	return err
 }
 

@@ -39,7 +39,7 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 		if t.m == nil {
 			continue
 		}
-		row := make(map[Action]Decision, 12)
+		row := make(map[Action]Decision, 13)
 		for _, operation := range sampleOperations(t.m) {
 			row[operation.Action()] = d.decision(operation, t)
 		}
@@ -86,5 +86,6 @@ func sampleOperations(m *Member) []Operation {
 		EndSessions{},
 		ResendInvitation{},
 		Unlock{},
+		SetWithoutSSO{Allow: !m.WithoutSSO},
 	}
 }

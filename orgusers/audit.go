@@ -28,7 +28,7 @@ type AuditEntry struct {
 
 	Actor      UserID // from the authenticated caller, never from input (S-208)
 	ActorEmail string
-	ActorRole  string // "owner", "admin", "member", "operator", "link", "visitor"
+	ActorRole  string // "owner", "admin", "member", "operator", "link", "visitor", "provider"
 	Session    string
 	IP         netip.Addr
 	Agent      string

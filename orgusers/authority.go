@@ -12,7 +12,8 @@ const (
 	actsAsMember   = "member"
 	actsAsOperator = "operator"
 	actsAsLink     = "link"
-	actsAsVisitor  = "visitor" // somebody who is signing in
+	actsAsVisitor  = "visitor"  // somebody who is signing in
+	actsAsProvider = "provider" // an identity provider, by the host's word
 )
 
 // byMember: an active member of an enabled organization, with a live session of the kind that the
@@ -33,6 +34,8 @@ func fitting(o *Organization, m *Member, a *Actor, enrolled bool) *Error {
 	switch {
 	case a.SSO != "" && a.SSO != o.ID:
 		return denied(ReasonSSOElsewhere)
+	case a.SSO != "" && !o.Settings.SSO.Enabled:
+		return denied(ReasonSSOOff) // the organization takes this provider's word no longer
 	case a.SSO != "":
 		return nil // the provider vouches, for the second factor too
 	case o.ssoOnly(m):
@@ -127,6 +130,21 @@ func (d *draft) byLink() *Error {
 	d.role = actsAsLink
 	if d.org.was != nil && d.org.was.Disabled {
 		return denied(ReasonOrgDisabled)
+	}
+	return nil
+}
+
+// byProvider: an organization's own identity provider, whose word the host has verified. What it is
+// refused goes to the organization's trail, under the address it named.
+func (d *draft) byProvider(who Address) *Error {
+	d.role, d.named = actsAsProvider, who.Email
+	switch {
+	case d.org.was == nil:
+		return notFound() // no organization is named
+	case d.org.was.Disabled:
+		return denied(ReasonOrgDisabled)
+	case !d.org.was.Settings.SSO.Enabled:
+		return denied(ReasonSSOOff)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func TestDecideIsPure(t *testing.T) {
 		orgusers.DeleteRole{Org: o.org.ID, Role: o.roles[0].ID},
 		orgusers.SetAllowedDomains{Org: o.org.ID, Domains: domains},
 		orgusers.SetSSO{Org: o.org.ID, SSO: orgusers.SSO{Enabled: true}},
+		orgusers.SetGroups{Org: o.org.ID, Groups: []orgusers.GroupRole{{Group: "staff", Role: orgusers.RoleMember}}},
 		orgusers.OfferOwnership{Org: o.org.ID, To: o.address("mia@acme.example")},
 		orgusers.ResendOwnership{Org: o.org.ID},
 		orgusers.CancelOwnership{Org: o.org.ID},
@@ -117,6 +118,7 @@ func TestDecideRandomBulks(t *testing.T) {
 					orgusers.EndSessions{},
 					orgusers.ResendInvitation{},
 					orgusers.Unlock{},
+					orgusers.SetWithoutSSO{Allow: r.IntN(2) == 0},
 					orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: web, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}, {Stack: shop}}},
 				}
 				var on []string

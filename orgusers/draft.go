@@ -22,9 +22,10 @@ type draft struct {
 	op     OperationID
 	dry    bool // nothing will be committed
 
-	org  row[Organization] // both nil: the command concerns no organization
-	self *Member           // the actor's own row, as it was read; nil: not in the organization
-	role string            // what the actor acts as, for the audit trail
+	org   row[Organization] // both nil: the command concerns no organization
+	self  *Member           // the actor's own row, as it was read; nil: not in the organization
+	role  string            // what the actor acts as, for the audit trail
+	named string            // the address that an identity provider speaks of
 
 	members []*row[Member]
 	byID    map[MemberID]*row[Member]

@@ -96,7 +96,16 @@ func matrixIDCalls() map[string]idCall {
 	invitation := func(a []orgusers.StackAccess) orgusers.Invitation {
 		return orgusers.Invitation{To: "new@acme.example", Stacks: a}
 	}
+	groups := func(a []orgusers.StackAccess) orgusers.GroupRole {
+		return orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember, Grants: []orgusers.Grant{{Stack: a[0].Stack, Role: a[0].Roles[0]}}}
+	}
 	calls := map[string]idCall{
+		"Admin.SetGroups StackID": func(x *matrixWorld, id string) (any, error) {
+			return nil, owner(x).SetGroups(ctx, groups(access(x, id, "")))
+		},
+		"Admin.SetGroups RoleID": func(x *matrixWorld, id string) (any, error) {
+			return nil, owner(x).SetGroups(ctx, groups(access(x, "", id)))
+		},
 		"Admin.Invite StackID": func(x *matrixWorld, id string) (any, error) {
 			return report(owner(x).Invite(ctx, invitation(access(x, id, ""))))
 		},

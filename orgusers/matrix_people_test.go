@@ -72,6 +72,7 @@ func matrixOperations(x *matrixWorld, m *orgusers.Member) map[orgusers.Action]or
 		orgusers.EndSessions{},
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
+		orgusers.SetWithoutSSO{Allow: true},
 	}
 	byAction := map[orgusers.Action]orgusers.Operation{}
 	for _, op := range all {
@@ -199,7 +200,7 @@ func (c *personCell) playBefore(t *testing.T) {
 	if c.single == "!not_found" {
 		require.Empty(t, menu, "Allowed leaves out who is not there")
 	} else {
-		require.Len(t, menu[id], 12)
+		require.Len(t, menu[id], 13)
 		require.Equal(t, decision, menu[id][c.action], "Allowed")
 	}
 	require.Equal(t, before, x.dump(), "asking does nothing")
@@ -349,6 +350,8 @@ func (was person) became(now person, action orgusers.Action) bool {
 		none = one(orgusers.MailInvitation) && row.Link != was.row.Link
 	case orgusers.ActionUnlock:
 		account.LockedUntil = time.Time{}
+	case orgusers.ActionSetWithoutSSO:
+		row.WithoutSSO = true
 	}
 	return none && reflect.DeepEqual(row, *now.row) && reflect.DeepEqual(account, *now.account)
 }

@@ -63,6 +63,7 @@ Admin.DeleteRole                write  stack_role.delete          404    404  40
 Admin.SetAllowedDomains         write  organization.set_allowed_domains
                                                                   404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.SetSSO                    write  organization.set_sso       404    404  404     404     out      own    own   ok    sess  sess     off
+Admin.SetGroups                 write  organization.set_groups    404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.SetSecurity               write  organization.set_security  404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.OfferOwnership            write  ownership.offer            404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.ResendOwnership           write  ownership.resend           404    404  404     404     out      own    own   ok    sess  sess     off
@@ -86,6 +87,7 @@ Account.CloseIPRule             write  account.close_ip_rule*     404    404  40
 Account.IPRules                 read   ip_rules.list*             404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
 
 Visitor.SignIn                  any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
+Visitor.SignInSSO               write  member.sso_sign_in         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.EnterCode               any    account.sign_in*          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.ChooseNewPassword       any    account.change_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.BeginEnrolment          read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
@@ -167,4 +169,6 @@ invitation.resend              admin not_pending not_pending not_pending ok     
 invitation.resend              owner not_pending not_pending not_pending ok          not_pending not_pending           not_pending !not_found !not_found !not_found
 member.unlock                  admin !owner      ok          ok          !pending    ok          !several_organizations !self      !not_found !not_found !not_found
 member.unlock                  owner !self       ok          ok          !pending    ok          !several_organizations !self      !not_found !not_found !not_found
+member.set_without_sso         admin owner       ok          ok          ok          ok          ok                    !self|self  !not_found !not_found !not_found
+member.set_without_sso         owner !self|self  ok          ok          ok          ok          ok                    !self|self  !not_found !not_found !not_found
 `

@@ -75,6 +75,11 @@ func matrixSignIn() map[string]matrixMethod {
 		"Visitor.SignIn": {ticket(orgusers.StepDone, nil), func(c *matrixCall) (any, error) {
 			return c.visitor().SignIn(ctx, "mia@acme.example", world.Password)
 		}},
+		"Visitor.SignInSSO": {func(c *matrixCall) {
+			c.PatchOrg(c.acme.org.ID, func(o *orgusers.Organization) { o.Settings.SSO.Enabled = true })
+		}, func(c *matrixCall) (any, error) {
+			return c.visitor().SignInSSO(ctx, orgusers.Assertion{Org: c.acme.org.ID, Subject: "s-mia", Email: "mia@acme.example"})
+		}},
 		"Visitor.EnterCode": {ticket(orgusers.StepCode, func(c *matrixCall) {
 			h := sha256.Sum256([]byte("recovery\x00" + string(mia(c)) + "\x00" + code))
 			c.patch(mia(c), orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{Secret: "x", EnrolledAt: c.acme.now, Recovery: base64.RawURLEncoding.EncodeToString(h[:])})})

@@ -1,6 +1,9 @@
 package orgusers
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Rename changes the name on people's accounts; only on accounts that belong to this organization
 // alone.
@@ -33,6 +36,29 @@ type Unlock struct{ noInput }
 // ResendInvitation mails pending people a new link, which voids the older and starts a new lifetime
 // (Q2). Whoever resends becomes the inviter.
 type ResendInvitation struct{ noInput }
+
+// SetWithoutSSO says whether people may use own credentials although the organization requires single
+// sign-on; role mapping then leaves their roles alone (R2.21, R2.27). Strict mode ignores it (R2.22).
+type SetWithoutSSO struct {
+	noInput
+	Allow bool
+}
+
+// Action is [ActionSetWithoutSSO].
+func (SetWithoutSSO) Action() Action { return ActionSetWithoutSSO }
+
+func (o SetWithoutSSO) judge(_ *draft, t target) verdict {
+	if t.m.WithoutSSO == o.Allow {
+		return unchanged()
+	}
+	return allow()
+}
+
+func (o SetWithoutSSO) apply(d *draft, t target) change {
+	c := change{before: fmt.Sprintf("without_sso=%t", t.m.WithoutSSO), after: fmt.Sprintf("without_sso=%t", o.Allow)}
+	d.set(t.row, func(m *Member) { m.WithoutSSO = o.Allow })
+	return c
+}
 
 // Action is [ActionRename].
 func (Rename) Action() Action { return ActionRename }

@@ -250,6 +250,7 @@ func operations() []Action {
 	return []Action{
 		ActionRemove, ActionSetRole, ActionSetStacks, ActionDeactivate, ActionReactivate, ActionDelete, ActionRename,
 		ActionForcePasswordReset, ActionResetMFA, ActionEndSessions, ActionResendInvitation, ActionUnlock,
+		ActionSetWithoutSSO,
 	}
 }
 

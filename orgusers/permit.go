@@ -74,6 +74,8 @@ func (a Action) rules() rules {
 		return rules{owner: ownerByItself, noPending: true, noInactive: true, noSSOOnly: true, sparesPeers: true}
 	case ActionEndSessions:
 		return rules{self: selfRefused, selfRule: "R6.5", owner: ownerByItself, noPending: true, noInactive: true, noSeveral: true, sparesPeers: true}
+	case ActionSetWithoutSSO:
+		return rules{self: selfSkipped, selfRule: "R1.16", owner: ownerNever, sparesPeers: true}
 	case ActionUnlock:
 		return rules{self: selfSkipped, selfRule: "R6.10", owner: ownerNever, noPending: true, noSeveral: true}
 	}
@@ -113,6 +115,8 @@ func (d *draft) permit(op Operation, t target) verdict {
 		return skip(ReasonIdPManaged, "R2.28")
 	case r.noSSOOnly && d.org.now.ssoOnly(t.m):
 		return skip(ReasonSSOManaged, "Q19")
+	case r.noSSOOnly && t.m.Subject != "" && t.u.Orgs > 1:
+		return skip(ReasonSeveralOrgs, "S-002") // here by a provider's word, which is nothing elsewhere
 	case r.noSeveral && t.u != nil && t.u.Orgs > 1:
 		return skip(ReasonSeveralOrgs, "R6.5")
 	case r.takesAdmin && d.lastAdministrator(t.m):

@@ -100,7 +100,7 @@ const day = 24 * time.Hour
 // organization away, deleting accounts, resetting others' second factors, and relaxing what the
 // organization demands.
 func DefaultStepUp() []Action {
-	return []Action{ActionOfferOwnership, ActionDelete, ActionResetMFA, ActionSetSecurity, ActionSetSSO}
+	return []Action{ActionOfferOwnership, ActionDelete, ActionResetMFA, ActionSetSecurity, ActionSetSSO, ActionSetGroups}
 }
 
 // fill sets the defaults and returns every field out of range.

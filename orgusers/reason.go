@@ -40,6 +40,9 @@ const (
 	ReasonMFARequired       Reason = "mfa_required"          // the organization demands a second factor in this session (R7.8)
 	ReasonSSORequired       Reason = "sso_required"          // the organization demands single sign-on (R2.24)
 	ReasonSSOElsewhere      Reason = "sso_elsewhere"         // signed in by another organization's identity provider
+	ReasonSSOOff            Reason = "sso_disabled"          // the organization does not use single sign-on
+	ReasonSSOSubject        Reason = "sso_subject"           // the address and the provider's subject do not belong together
+	ReasonSSOGroups         Reason = "sso_groups"            // none of the person's groups has a role here (R2.29)
 	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
 	ReasonHostSession       Reason = "host_session"          // needs a session of the registry
 	ReasonCredentials       Reason = "wrong_credentials"     // address, password or code is not right, or sign-in is locked
@@ -145,6 +148,12 @@ func (r Reason) Text() string {
 		return "the organization demands single sign-on"
 	case ReasonSSOElsewhere:
 		return "signed in by another organization's single sign-on"
+	case ReasonSSOOff:
+		return "the organization does not use single sign-on"
+	case ReasonSSOSubject:
+		return "the identity provider has another person under this address, or this person under another; ask an administrator"
+	case ReasonSSOGroups:
+		return "the identity provider names no group that has a role here"
 	case ReasonSSOSession:
 		return "sign in with your own credentials to change them"
 	case ReasonHostSession:

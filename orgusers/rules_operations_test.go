@@ -64,6 +64,7 @@ func everyOperation(o *office) []orgusers.Operation {
 		orgusers.EndSessions{},
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
+		orgusers.SetWithoutSSO{Allow: true},
 	}
 }
 
@@ -122,6 +123,10 @@ func TestRules_OperationTable(t *testing.T) {
 			op: orgusers.Unlock{}, owner: "refused owner R1.14", self: "refused self R6.10", pending: "refused pending R6.9", several: "refused several_organizations R6.5",
 			others: "refused not_locked R6.10", mark: "refused not_locked R6.10",
 		},
+		{
+			op: orgusers.SetWithoutSSO{Allow: true}, owner: "skipped owner R1.14", self: "skipped self R1.16", pending: "applied", several: "applied",
+			others: "applied", mark: "applied",
+		},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -160,6 +165,7 @@ func TestRules_Self(t *testing.T) {
 		{orgusers.EndSessions{}, "refused self R6.5", "refused self R6.5"},
 		{orgusers.ResendInvitation{}, "skipped not_pending R2.8", "skipped not_pending R2.8"},
 		{orgusers.Unlock{}, "refused self R6.10", "refused self R6.10"},
+		{orgusers.SetWithoutSSO{Allow: true}, "refused self R1.16", "skipped self R1.16"},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -193,6 +199,7 @@ func TestRules_Owner(t *testing.T) {
 		{orgusers.ResetMFA{}, "skipped owner R1.14", "applied"},
 		{orgusers.EndSessions{}, "skipped owner R1.14", "refused self R6.5"},
 		{orgusers.Unlock{}, "refused owner R1.14", "refused self R6.10"},
+		{orgusers.SetWithoutSSO{Allow: true}, "skipped owner R1.14", "refused self R1.16"},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -212,6 +219,7 @@ func TestRules_Peers(t *testing.T) {
 	for _, a := range []orgusers.Action{
 		orgusers.ActionRemove, orgusers.ActionSetRole, orgusers.ActionDeactivate, orgusers.ActionReactivate, orgusers.ActionDelete,
 		orgusers.ActionRename, orgusers.ActionForcePasswordReset, orgusers.ActionResetMFA, orgusers.ActionEndSessions,
+		orgusers.ActionSetWithoutSSO,
 	} {
 		spared[a] = true
 	}

@@ -155,6 +155,7 @@ func sampledFor(o *office, m *orgusers.Member) []orgusers.Operation {
 		orgusers.EndSessions{},
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
+		orgusers.SetWithoutSSO{Allow: !m.WithoutSSO},
 	}
 }
 
@@ -165,7 +166,7 @@ func TestRules_Preview(t *testing.T) {
 	for name, change := range settings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for i := range 12 {
+			for i := range 13 {
 				o := previewOffice(t, change)
 				x := o.openWithSessions()
 				op := sampledFor(o, o.member("mark"))[i]

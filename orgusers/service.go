@@ -310,14 +310,14 @@ func (s *Service) refused(ctx context.Context, d *draft, err error) error {
 	if !errors.As(err, &e) || errors.Is(e.Kind, ErrInvalid) || errors.Is(e.Kind, ErrNotFound) {
 		return err
 	}
-	n := note{result: Refused, reason: e.Reason, object: e.Kind.Error()}
+	n := note{result: Refused, reason: e.Reason, object: e.Kind.Error(), email: d.named}
 	if d.org.was == nil {
 		own := d.userByID[d.actor.User]
 		if own == nil || own.was == nil || !errors.Is(e.Kind, ErrDenied) {
 			return err
 		}
 		n.user, n.email = own.was.ID, own.was.Address.Email
-	} else if d.self == nil && d.role != actsAsLink && d.role != actsAsOperator {
+	} else if d.self == nil && d.role != actsAsLink && d.role != actsAsOperator && d.role != actsAsProvider {
 		return err
 	}
 	if d.dry && d.role == actsAsLink {

@@ -66,10 +66,14 @@ type SetSSO struct {
 func (SetSSO) Action() Action { return ActionSetSSO }
 
 func (c SetSSO) validate(*Policy) []FieldError {
+	var bad []FieldError
 	if !c.SSO.Enabled && (c.SSO.Strict || c.SSO.RoleMapping) {
-		return []FieldError{{Field: "sso", Reason: ReasonRequired, Message: "strict mode and role mapping need single sign-on enabled"}}
+		bad = append(bad, FieldError{Field: "sso", Reason: ReasonRequired, Message: "strict mode and role mapping need single sign-on enabled"})
 	}
-	return nil
+	if v := c.SSO.SessionMax; v != 0 && (v < time.Hour || v > day) || v%time.Second != 0 {
+		bad = append(bad, FieldError{Field: "sso.session_max", Reason: ReasonRange, Message: "must be 1h to 24h in whole seconds, or 0"}) // R2.26
+	}
+	return bad
 }
 
 func (c SetSSO) query(a Actor) ViewQuery {

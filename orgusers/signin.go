@@ -167,7 +167,9 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	d.evict(&s)
 	if step == StepDone {
 		c.result.User, c.result.Session, c.result.Device = u.ID, s.ID, c.device
-		u.Failures, u.LockedUntil = 0, pastLock(u.LockedUntil, d.env.Now, c.known)
+		if s.SSO == "" { // a provider knows nothing of one's own credentials
+			u.Failures, u.LockedUntil = 0, pastLock(u.LockedUntil, d.env.Now, c.known)
+		}
 		if d.env.Now.After(u.LastLogin) {
 			u.LastLogin = d.env.Now
 		}
@@ -195,7 +197,7 @@ func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
 		o := m.organization()
-		if m.Member.Status != StatusActive {
+		if m.Member.Status != StatusActive || s.SSO != "" && s.SSO != o.ID {
 			continue
 		}
 		joined++
@@ -203,7 +205,7 @@ func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 			continue
 		}
 		enabled++
-		if o.ssoOnly(&m.Member) {
+		if s.SSO == "" && o.ssoOnly(&m.Member) {
 			sso = append(sso, o.ID)
 			continue
 		}
@@ -217,6 +219,8 @@ func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 		return "", nil, denied(ReasonOrgDisabled) // R7.18
 	case own == 0:
 		return StepSSO, sso, nil // R2.24
+	case s.SSO != "":
+		return StepDone, nil, nil // the provider vouches, for the second factor too
 	case u.MFA.Enrolled() && s.MFAAt.IsZero():
 		return StepCode, nil, nil
 	case u.ResetRequired:
@@ -264,7 +268,8 @@ func (d *draft) begin(u *User, s *Session) {
 }
 
 // evict makes room in the registry for a session or ticket: what is over goes, and of what would be
-// too many the oldest (S-138).
+// too many the oldest (S-138). A provider's sessions give way to its own only: else it could sign the
+// person out elsewhere.
 func (d *draft) evict(added *Session) {
 	var kin []*row[Session]
 	epoch := d.theUser().SessionsValidFrom
@@ -273,7 +278,7 @@ func (d *draft) evict(added *Session) {
 		case r.now == nil || r.now.ID == added.ID:
 		case !r.now.Live(d.env.Now, epoch):
 			r.now = nil
-		case (r.now.Step == StepDone) == (added.Step == StepDone):
+		case (r.now.Step == StepDone) == (added.Step == StepDone) && r.now.SSO == added.SSO:
 			kin = append(kin, r)
 		}
 	}

@@ -117,6 +117,7 @@ func (c DeleteStack) decide(d *draft) error {
 	}
 	d.record(note{object: string(c.Stack), before: "name=" + s.now.Name})
 	d.revoked = append(d.revoked, Revoke{Stack: c.Stack})
+	d.ungroup(func(g Grant) bool { return g.Stack == c.Stack })
 	d.org.now.Tally.Stacks--
 	s.now = nil
 	return nil
@@ -265,6 +266,7 @@ func (c DeleteRole) decide(d *draft) error {
 	if len(on) > 0 {
 		d.revoked = append(d.revoked, Revoke{Role: c.Role, On: on})
 	}
+	d.ungroup(func(g Grant) bool { return g.Role == c.Role })
 	r.now = nil
 	return nil
 }

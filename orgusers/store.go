@@ -103,8 +103,9 @@ type ViewQuery struct {
 	Members  []MemberID   // these rows, each with the account that has its address
 	Joined   []UserID     // the rows of these users, each with its account
 	Keys     []AddressKey // the rows with these addresses, without accounts
+	Subjects []string     // the rows with these subjects, without accounts; "" is nobody's
 	Owner    bool         // the owner's row with its account
-	Inviters bool         // also the rows of the users who invited Members
+	Inviters bool         // also the rows of the users who invited Members and Keys
 	Grants   bool         // fill Grants of all rows
 	Owned    bool         // the stacks owned by the users of Members and Joined
 	Stacks   []StackID    // these stacks

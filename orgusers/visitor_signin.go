@@ -22,6 +22,28 @@ func (v Visitor) SignIn(ctx context.Context, email, password string) (SignIn, er
 	return v.step(ctx, "Visitor.SignIn", c, &c.signer)
 }
 
+// SignInSSO signs in whom an organization's identity provider has named. The session is good in that
+// organization and nowhere else ([ReasonSSOElsewhere]), cannot touch the person's own credentials
+// ([ReasonSSOSession]), and lasts no longer than [SSO.SessionMax]. There is no second step: the provider
+// vouches for its second factor too.
+//
+// Who is a member signs in, and who is invited joins by it. With [SSO.RoleMapping] who is in a mapped
+// group joins without an invitation, and gets role and stack roles from the groups at each sign-in
+// (R2.27); the owner and people with [Member.WithoutSSO] keep theirs. An account that is made by it has
+// no password.
+//
+// ErrDenied: [ReasonSSOOff], [ReasonOrgDisabled], [ReasonNotJoined], [ReasonInactive],
+// [ReasonSSOGroups], [ReasonSSOSubject], [ReasonDomain]. ErrExpired: the invitation is over. ErrSeats:
+// the plan has no room.
+func (v Visitor) SignInSSO(ctx context.Context, a Assertion) (SignIn, error) {
+	const op = "Visitor.SignInSSO"
+	c, err := newSSOSignIn(a)
+	if err != nil {
+		return SignIn{}, named(op, err)
+	}
+	return v.step(ctx, op, c, &c.signer)
+}
+
 // EnterCode takes the [StepCode]: a code of the second factor, or a recovery code in any spelling. A
 // wrong one leaves the ticket as it is and counts against the account, like a wrong password.
 func (v Visitor) EnterCode(ctx context.Context, ticket, code string) (SignIn, error) {

@@ -1,5 +1,6 @@
 // Oidc is a host whose people come by single sign-on, with OpenID Connect. Checking what a provider
-// says is the host's part; it ends with an [Assertion], and orgusers decides what follows from it.
+// says is the host's part; it ends with an [Assertion], which [Host.SignIn] hands to
+// [orgusers.Visitor.SignInSSO]: who may come in, and with which roles, is decided there.
 // The example starts a small provider of its own. Run it with
 //
 //	go run ./examples/oidc

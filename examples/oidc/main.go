@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	issuer, base, secret := "http://"+at.Addr().String(), "http://"+here.Addr().String(), rand.Text()
 	provider, err := NewProvider(issuer, "cms", secret, base+"/sso/callback", map[string]Person{
 		"jane": {Subject: "7d1f", Email: "jane@acme.example", EmailVerified: true, Groups: []string{"editors"}},
+		"cleo": {Subject: "33ab", Email: "cleo@acme.example", EmailVerified: true, Groups: []string{"canteen"}},
 	})
 	if err != nil {
 		return err
@@ -42,9 +43,16 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rp.SignIn = func(w http.ResponseWriter, _ *http.Request, a Assertion) { signIn(w, a) }
+	host, err := NewHost(ctx)
+	if err != nil {
+		return err
+	}
+	rp.SignIn = host.SignIn
 	rp.Refused = func(err error) { fmt.Println("  the host's log:", err) }
-	defer serve(here, rp.Handler()).Close()
+	mux := http.NewServeMux()
+	mux.Handle("/sso/", rp.Handler())
+	mux.HandleFunc("GET /me", host.Me)
+	defer serve(here, mux).Close()
 
 	browse := func(what, url string, browser *http.Client) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -60,27 +68,26 @@ func run(ctx context.Context) error {
 		fmt.Printf("%s: %s\n  %s\n", what, res.Status, strings.TrimSpace(string(body)))
 		return err
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return err
-	}
 	answer := "" // the address with the provider's answer, as a log or a history keeps it
-	jane := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		answer = r.URL.String()
+	jane := &http.Client{Jar: newJar(), CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if r.URL.Path == "/sso/callback" {
+			answer = r.URL.String()
+		}
 		return nil
 	}}
 	if err := browse("Jane signs in through her provider", base+"/sso/start?hint=jane", jane); err != nil {
 		return err
 	}
+	if err := browse("She has joined without an invitation, in the role of her group", base+"/me", jane); err != nil {
+		return err
+	}
 	if err := browse("Her browser sends the provider's answer again", answer, jane); err != nil {
 		return err
 	}
+	if err := browse("A colleague whose groups have no role here", base+"/sso/start?hint=cleo", &http.Client{Jar: newJar()}); err != nil {
+		return err
+	}
 	return browse("Somebody whom the provider does not know", base+"/sso/start?hint=mallory", jane)
-}
-
-// signIn is where the host hands an assertion on and begins the session.
-func signIn(w io.Writer, a Assertion) {
-	_, _ = fmt.Fprintf(w, "signed in: %s of %s, %s (verified: %t), groups %v", a.Subject, a.Issuer, a.Email, a.EmailVerified, a.Groups)
 }
 
 // listen takes a free port of this machine, so that its address is known before what answers there.
@@ -92,4 +99,9 @@ func serve(l net.Listener, h http.Handler) *http.Server {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = s.Serve(l) }()
 	return s
+}
+
+func newJar() http.CookieJar {
+	jar, _ := cookiejar.New(nil) // errs for no options
+	return jar
 }

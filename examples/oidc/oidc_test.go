@@ -18,6 +18,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/orgusers"
 )
 
 // conversation is a provider, a host and what the host made of the answers.
@@ -323,4 +325,50 @@ func TestProviderThatIsAnother(t *testing.T) {
 func TestStory(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, run(t.Context()))
+}
+
+// What follows from an assertion, through the real doors: groups let in and give roles, and what the
+// provider has not verified goes no further.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	h, err := NewHost(t.Context())
+	require.NoError(t, err)
+	signIn := func(a Assertion) (*http.Request, int, string) {
+		w := httptest.NewRecorder()
+		h.SignIn(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sso/callback", nil), a)
+		me := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/me", nil)
+		for _, c := range w.Result().Cookies() {
+			require.True(t, c.HttpOnly && c.Name == sessionCookie)
+			me.AddCookie(c)
+		}
+		return me, w.Code, strings.TrimSpace(w.Body.String())
+	}
+	look := func(me *http.Request) string {
+		w := httptest.NewRecorder()
+		h.Me(w, me)
+		return strings.TrimSpace(w.Body.String())
+	}
+	jane := Assertion{Issuer: "i", Subject: "s1", Email: "jane@acme.example", EmailVerified: true, Groups: []string{"editors"}}
+	me, code, _ := signIn(jane)
+	require.Equal(t, http.StatusOK, code)
+	require.Equal(t, "role: member", look(me))
+	jane.Groups = []string{"editors", "it"}
+	promoted, _, _ := signIn(jane)
+	require.Equal(t, "role: admin", look(promoted))
+	require.Equal(t, "role: admin", look(me), "a role is the person's, not the session's")
+
+	for want, change := range map[orgusers.Reason]func(a *Assertion){
+		orgusers.ReasonSSOGroups:  func(a *Assertion) { a.Groups = []string{"Editors"} },
+		orgusers.ReasonSSOSubject: func(a *Assertion) { a.Subject = "s2" },
+	} {
+		a := jane
+		change(&a)
+		me, code, text := signIn(a)
+		require.Equal(t, []any{http.StatusForbidden, want.Text()}, []any{code, text})
+		require.Equal(t, "sign in first", look(me))
+	}
+	jane.EmailVerified = false
+	_, code, text := signIn(jane)
+	require.Equal(t, http.StatusForbidden, code)
+	require.Contains(t, text, "not verified")
 }

@@ -43,8 +43,8 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (v orgusers.View
 // view fills in what the organization has, and returns which accounts go with it.
 func (o *org) view(q *orgusers.ViewQuery, v *orgusers.View) (users []orgusers.UserID, keys []orgusers.AddressKey) {
 	var owning, inviters []orgusers.UserID
-	for _, id := range q.Members {
-		if m := o.Members[id]; m != nil {
+	for _, m := range o.Members {
+		if slices.Contains(q.Members, m.ID) || slices.Contains(q.Keys, m.Address.Key) {
 			inviters = append(inviters, m.InvitedBy)
 			for _, prefix := range q.PerUser {
 				if m.User != "" {
@@ -66,7 +66,8 @@ func (o *org) view(q *orgusers.ViewQuery, v *orgusers.View) (users []orgusers.Us
 		if q.Owned && (asked || joined) && m.User != "" {
 			owning = append(owning, m.User)
 		}
-		if asked || joined || owner || slices.Contains(q.Keys, m.Address.Key) || q.Inviters && is(inviters) {
+		vouched := m.Subject != "" && slices.Contains(q.Subjects, m.Subject)
+		if asked || joined || owner || vouched || slices.Contains(q.Keys, m.Address.Key) || q.Inviters && is(inviters) {
 			v.Members = append(v.Members, copied(m, q.Grants))
 		}
 	}

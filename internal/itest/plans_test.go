@@ -152,7 +152,7 @@ func operations(t testing.TB, s orgusers.Store) []func() error {
 		func() error { return s.Commit(ctx, everything(organization(t, s, "o"))) },
 		reads(orgusers.ViewQuery{
 			Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001", "o-m0003"}, Joined: []orgusers.UserID{"o-u3"},
-			Keys: []orgusers.AddressKey{"u0004@o.example"}, Owner: true, Inviters: true, Grants: true, Owned: true,
+			Keys: []orgusers.AddressKey{"u0004@o.example"}, Subjects: []string{"s1"}, Owner: true, Inviters: true, Grants: true, Owned: true,
 			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
 		}),
 		reads(orgusers.ViewQuery{Org: "o", AllStack: true}),
@@ -367,7 +367,7 @@ func viewStatements(t *testing.T, d database) {
 			{Org: "o", Members: []orgusers.MemberID{""}, Joined: []orgusers.UserID{""}},
 			{
 				Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001"}, Joined: []orgusers.UserID{"o-u2"}, Keys: []orgusers.AddressKey{"k"},
-				Owner: true, Inviters: true, Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"},
+				Subjects: []string{"s"}, Owner: true, Inviters: true, Users: []orgusers.UserID{"o-u1"}, UserKeys: []orgusers.AddressKey{"a"},
 			},
 		},
 		2: {

@@ -119,6 +119,7 @@ func bulkStatements(t *testing.T, d database) {
 		{op: orgusers.EndSessions{}},
 		{op: orgusers.ResendInvitation{}, status: orgusers.StatusPending},
 		{op: orgusers.Unlock{}, alone: true},
+		{op: orgusers.SetWithoutSSO{Allow: true}},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			var first cost
@@ -274,7 +275,7 @@ func TestP8_SignInStatements(t *testing.T) {
 // hash, and the check of a session one, and once a minute another.
 func TestP8_SignIn(t *testing.T) {
 	t.Parallel()
-	w, control := countedWorld(t)
+	w, control := countedWorld(t, sqliteDatabase(t))
 	suite.NewOrg(t, w, "acme", "owner@acme.example", suite.Person{Email: "m@acme.example", Change: func(u *orgusers.User) { u.Password = world.CheapHash() }})
 	visitor := w.Svc.Visitor(w.Actor(""))
 	w.SignIn("m@acme.example") // hashes anew
@@ -318,4 +319,32 @@ func TestP8_SignIn(t *testing.T) {
 		require.ErrorIs(t, err, orgusers.ErrDenied)
 		return nil
 	})
+}
+
+// TestP8_SSOStatements: a sign-in by single sign-on reads the organization, the rows with their
+// inviters, their roles and the person, and writes what any sign-in does; the organization only if the
+// person's row changes.
+func TestP8_SSOStatements(t *testing.T) {
+	t.Parallel()
+	w, control := countedWorld(t, sqliteDatabase(t))
+	org := suite.NewOrg(t, w, "acme", "owner@acme.example", suite.Person{Email: "mia@acme.example"})
+	require.NoError(t, org.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true, RoleMapping: true}))
+	require.NoError(t, org.Admin().SetGroups(world.Ctx(), orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember}))
+	for _, c := range []struct {
+		who  string
+		want cost
+	}{
+		{"mia", cost{reads: 4, writes: 6}}, // the first time: her row, the organization and an entry
+		{"mia", cost{reads: 4, writes: 3}},
+		{"new", cost{reads: 3, writes: 5}}, // nobody, whose roles there are to read
+		{"new", cost{reads: 4, writes: 3}},
+	} {
+		w.Clock.Tick(time.Second)
+		var err error
+		got := costOf(control, func() {
+			_, err = w.Visitor().SignInSSO(world.Ctx(), orgusers.Assertion{Org: org.ID, Subject: c.who, Email: c.who + "@acme.example", Groups: []string{"staff"}})
+		})
+		require.NoError(t, err)
+		require.Equal(t, c.want, got, c.who)
+	}
 }

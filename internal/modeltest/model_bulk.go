@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// operation is one of the twelve, by its name without the part before the dot.
+// operation is one of the thirteen, by its name without the part before the dot.
 type operation struct {
 	kind   string
 	role   string   // set_role
 	access []access // set_stacks
 	name   name     // rename
+	allow  bool     // set_without_sso
 }
 
 func (p operation) is(kinds ...string) bool { return slices.Contains(kinds, p.kind) }
@@ -92,7 +93,7 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 	}
 	u := m.account(r.user)
 	self := r == me
-	cutsOff := p.is("remove", "deactivate", "reactivate", "delete", "unlock")
+	cutsOff := p.is("remove", "deactivate", "reactivate", "delete", "unlock", "set_without_sso")
 	own := p.is("rename", "force_password_reset", "reset_mfa", "end_sessions")
 	onAccount := own || p.is("deactivate", "reactivate", "delete", "unlock")
 	mails := p.is("force_password_reset", "reset_mfa")
@@ -158,6 +159,10 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		if _, some := m.sessions[r.user]; m.policy.HostSessions && !some {
 			return "skipped no_active_session"
 		}
+	case "set_without_sso":
+		if r.withoutSSO == p.allow {
+			return "applied unchanged"
+		}
 	case "unlock":
 		if !m.now.Before(u.lockedUntil) {
 			return "skipped not_locked"
@@ -220,6 +225,8 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 		m.mail("mfa_reset", u.email, link{"mfa", -1, u.id, m.op})
 	case "end_sessions":
 		m.endSessions(u)
+	case "set_without_sso": // R2.21
+		r.withoutSSO = p.allow
 	case "unlock":
 		u.lockedUntil = time.Time{}
 	case "resend":
@@ -295,7 +302,7 @@ func (m *model) allowed(a actor, o *org) (map[string]string, string) {
 	res := m.call(a, o, "", m.admin, func(*result) string {
 		for _, r := range o.rows {
 			for _, kind := range kinds() {
-				p := operation{kind: kind, role: "admin", access: []access{{0, []int{developer}}}, name: name{First: "x"}}
+				p := operation{kind: kind, role: "admin", access: []access{{0, []int{developer}}}, name: name{First: "x"}, allow: !r.withoutSSO}
 				if r.admin {
 					p.role = "member"
 				}
@@ -311,10 +318,10 @@ func (m *model) allowed(a actor, o *org) (map[string]string, string) {
 	return out, res.err
 }
 
-// kinds are the twelve operations.
+// kinds are the thirteen operations.
 func kinds() []string {
 	return []string{
 		"remove", "set_role", "set_stacks", "deactivate", "reactivate", "delete", "rename", "force_password_reset",
-		"reset_mfa", "end_sessions", "resend", "unlock",
+		"reset_mfa", "end_sessions", "resend", "unlock", "set_without_sso",
 	}
 }

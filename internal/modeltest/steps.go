@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
@@ -89,10 +90,16 @@ func (r *run) org(o *org) orgusers.OrgID {
 
 func (r *run) admin(s *side, a actor, o *org) orgusers.Admin {
 	actor := r.real(a)
-	if o != nil && a.user != o.owner {
+	if o != nil && a.user != o.owner && s.sso(r.org(o)) {
 		actor.SSO = r.org(o) // good whether the organization demands it or not; [side.access] tells the two apart
 	}
 	return s.world.Svc.Admin(actor, r.org(o))
+}
+
+// sso reports whether the organization has single sign-on now; the model may be ahead by a call.
+func (s *side) sso(org orgusers.OrgID) bool {
+	rec, err := s.world.Operator().Organization(context.Background(), org)
+	return err == nil && rec.Settings.SSO.Enabled
 }
 
 // sso is how somebody signs in to use an organization: by its single sign-on, who must.

@@ -17,6 +17,7 @@ import (
 func (r *run) drawApply(o *org) {
 	a := r.actor(o)
 	p := operation{kind: pick(r, "operation", kinds()...)}
+	p.allow = p.is("set_without_sso") && r.chance("allow", 50)
 	switch p.kind {
 	case "set_role":
 		p.role = pick(r, "role", "member", "admin", "member", "admin", "member", "admin", "owner")
@@ -88,6 +89,8 @@ func (r *run) apply(a actor, o *org, p operation, ids []int, preview bool) {
 		op = orgusers.ResendInvitation{}
 	case "unlock":
 		op = orgusers.Unlock{}
+	case "set_without_sso":
+		op = orgusers.SetWithoutSSO{Allow: p.allow}
 	}
 	members := make([]orgusers.MemberID, len(ids))
 	for i, id := range ids {

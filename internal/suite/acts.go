@@ -45,7 +45,7 @@ type stage struct {
 }
 
 const (
-	asOwner, asMember, asOperator, asLink, asVisitor = "owner", "member", "operator", "link", "visitor"
+	asOwner, asMember, asOperator, asLink, asVisitor, asProvider = "owner", "member", "operator", "link", "visitor", "provider"
 
 	newPassword = "a fresh pass phrase 77 by the sea"
 )
@@ -132,6 +132,7 @@ func operationActs() []act {
 		on(orgusers.ActionUnlock, is(orgusers.Unlock{}), func(s *stage) {
 			s.w.PatchUser(s.member.User, orgusers.UserPatch{LockedUntil: orgusers.Some(s.w.Clock.Now().Add(time.Hour))})
 		}),
+		on(orgusers.ActionSetWithoutSSO, is(orgusers.SetWithoutSSO{Allow: true}), nil),
 		{
 			method: "Admin.Apply", action: orgusers.ActionResendInvitation, role: asOwner, about: []string{"pat"},
 			setup: func(s *stage) { s.pat = s.Invite(s.email("pat"), orgusers.RoleMember); s.w.Clock.Tick(2 * time.Minute) },
@@ -185,6 +186,9 @@ func adminActs() []act {
 		one("DeleteRole", orgusers.ActionDeleteRole, "", role, func(s *stage) error { return s.door().DeleteRole(world.Ctx(), s.custom) }),
 		one("SetAllowedDomains", orgusers.ActionSetDomains, "", nil, func(s *stage) error { return s.door().SetAllowedDomains(world.Ctx(), "x.example") }),
 		one("SetSSO", orgusers.ActionSetSSO, "", nil, func(s *stage) error { return s.door().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}) }),
+		one("SetGroups", orgusers.ActionSetGroups, "", nil, func(s *stage) error {
+			return s.door().SetGroups(world.Ctx(), orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember})
+		}),
 		one("SetSecurity", orgusers.ActionSetSecurity, "", nil, func(s *stage) error {
 			return s.door().SetSecurity(world.Ctx(), orgusers.Security{MinPassword: 20})
 		}),

@@ -61,6 +61,14 @@ func signInActs() []act {
 		{method: "Visitor.SignIn", exempt: session, setup: (*stage).login, call: func(s *stage) error {
 			return s.shows(s.w.Visitor().SignIn(world.Ctx(), s.email("member"), world.Password))
 		}},
+		{
+			method: "Visitor.SignInSSO", action: orgusers.ActionSSOSignIn, role: asProvider, about: []string{"member"},
+			setup: func(s *stage) { s.must(s.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true})) },
+			call: func(s *stage) error {
+				_, err := s.w.Visitor().SignInSSO(world.Ctx(), orgusers.Assertion{Org: s.ID, Subject: "s-1", Email: s.email("member")})
+				return err
+			},
+		},
 		{method: "Visitor.EnterCode", exempt: session, setup: func(s *stage) {
 			s.enrolled()
 			s.in = s.w.SignIn(s.email("member"))

@@ -176,7 +176,7 @@ func checkLeft(s *stage, a act, org orgusers.OrgID, before left) {
 		require.NotEmpty(t, e.Seal, what)
 		require.Equal(t, !a.beside && !a.own, e.Chained, what)
 		switch a.role {
-		case asLink, asVisitor:
+		case asLink, asVisitor, asProvider:
 			require.Empty(t, e.Actor, what)
 		case asOperator:
 			require.Equal(t, orgusers.UserID("support-1"), e.Actor, what)
@@ -186,7 +186,7 @@ func checkLeft(s *stage, a act, org orgusers.OrgID, before left) {
 		case asMember:
 			require.Equal(t, s.member.User, e.Actor, what)
 		}
-		if a.role != asLink && a.role != asVisitor {
+		if !slices.Contains([]string{asLink, asVisitor, asProvider}, a.role) {
 			require.NotEmpty(t, e.Session, what)
 			require.True(t, strings.HasPrefix(e.Request, "act") || a.beside || a.own, "%s: %q", what, e.Request)
 		}

@@ -102,6 +102,8 @@ func argument(t testing.TB, typ reflect.Type, method string, i int, op orgusers.
 		v = []string{"acme.example"}
 	case reflect.TypeFor[orgusers.Invitation]():
 		v = orgusers.Invitation{To: named.email}
+	case reflect.TypeFor[[]orgusers.GroupRole]():
+		v = []orgusers.GroupRole{{Group: "staff", Role: orgusers.RoleMember}}
 	case reflect.TypeFor[orgusers.Security]():
 		v = orgusers.Security{MinPassword: 20}
 	case reflect.TypeFor[orgusers.SSO](), reflect.TypeFor[orgusers.List](), reflect.TypeFor[orgusers.AuditList](),

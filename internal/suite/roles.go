@@ -46,6 +46,7 @@ func everyOperation(stack orgusers.StackID) []orgusers.Operation {
 		orgusers.EndSessions{},
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
+		orgusers.SetWithoutSSO{Allow: true},
 	}
 }
 
@@ -88,6 +89,7 @@ func roleTable(t *testing.T, w *world.World) {
 		member.end_sessions   skipped_owner    refused_self     applied          applied          skipped_several_organizations skipped_inactive skipped_pending
 		invitation.resend     skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending applied
 		member.unlock         refused_owner    refused_self     applied          applied          refused_several_organizations applied          refused_pending
+		member.set_without_sso skipped_owner   refused_self     applied          applied          applied                       applied          applied
 	`
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	columns := strings.Fields(lines[0])[1:]
@@ -144,7 +146,7 @@ func ownersRight(want, operation, target string) string {
 		}
 	case "the-owner":
 		switch operation {
-		case "member.remove", "member.deactivate", "member.reactivate", "member.delete", "member.end_sessions", "member.unlock":
+		case "member.remove", "member.deactivate", "member.reactivate", "member.delete", "member.end_sessions", "member.unlock", "member.set_without_sso":
 			return "refused_self"
 		case "member.rename", "force_password_reset":
 			return "applied"

@@ -22,6 +22,7 @@ func Run(t *testing.T, open Opener) {
 		{"Ownership", Ownership},
 		{"Removal", Removal},
 		{"Tenants", Tenants},
+		{"SSO", SSO},
 		{"Listing", Listing},
 		{"Export", Export},
 		{"Audit", Audit},

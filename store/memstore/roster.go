@@ -22,6 +22,7 @@ type organization struct {
 	members map[orgusers.MemberID]*member
 	byKey   map[orgusers.AddressKey]*member
 	byUser  map[orgusers.UserID]*member
+	bound   index[string, *member]       // by subject
 	sorted  [sortCount]*ordered[*member] // in the order of sorts
 
 	stacks  catalog[orgusers.StackID, orgusers.Stack]
@@ -35,6 +36,7 @@ func newOrganization() *organization {
 		members: make(map[orgusers.MemberID]*member),
 		byKey:   make(map[orgusers.AddressKey]*member),
 		byUser:  make(map[orgusers.UserID]*member),
+		bound:   make(index[string, *member]),
 		stacks:  newCatalog(func(s *orgusers.Stack) (orgusers.StackID, string) { return s.ID, s.Name }),
 		roles:   newCatalog(func(r *orgusers.StackRole) (orgusers.RoleID, string) { return r.ID, r.Name }),
 		owned:   make(index[orgusers.UserID, orgusers.StackID]),
@@ -83,11 +85,21 @@ func (o *organization) add(row orgusers.Member) *member {
 	m := newMember(row)
 	o.members[m.ID] = m
 	o.byKey[m.Address.Key] = m
+	o.bind(m)
 	for _, index := range o.sorted {
 		index.insert(m)
 	}
 	return m
 }
+
+// bind finds the row by its subject from now on, unbind no longer.
+func (o *organization) bind(m *member) {
+	if m.Subject != "" {
+		o.bound.add(m.Subject, m)
+	}
+}
+
+func (o *organization) unbind(m *member) { o.bound.remove(m.Subject, m) }
 
 // drop takes a row off the roster, and its roles on stacks with it (S-070).
 func (o *organization) drop(m *member) {
@@ -96,6 +108,7 @@ func (o *organization) drop(m *member) {
 	}
 	delete(o.members, m.ID)
 	delete(o.byKey, m.Address.Key)
+	o.unbind(m)
 	for _, index := range o.sorted {
 		index.remove(m)
 	}
@@ -115,7 +128,9 @@ func (o *organization) change(m *member, edit func(*orgusers.Member)) {
 			o.sorted[i].remove(m)
 		}
 	}
+	o.unbind(m)
 	*m = next
+	o.bind(m)
 	for i, index := range o.sorted {
 		if moved[i] {
 			index.insert(m)

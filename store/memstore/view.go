@@ -96,6 +96,11 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 	for _, key := range q.Keys {
 		r.row(o.byKey[key])
 	}
+	for _, subject := range q.Subjects {
+		for m := range o.bound[subject] {
+			r.row(m)
+		}
+	}
 	if owner := o.byUser[o.row.OwnerID]; q.Owner && owner != nil {
 		r.row(owner)
 		r.account(r.s.users[owner.User])
@@ -103,6 +108,11 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 	if q.Inviters {
 		for _, id := range q.Members {
 			if m := o.members[id]; m != nil {
+				r.row(o.byUser[m.InvitedBy])
+			}
+		}
+		for _, key := range q.Keys {
+			if m := o.byKey[key]; m != nil {
 				r.row(o.byUser[m.InvitedBy])
 			}
 		}

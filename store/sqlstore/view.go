@@ -68,7 +68,7 @@ var (
 
 	// The rows of those who invited some rows, each once, without accounts.
 	viewInviters = `SELECT 1, ` + memberColumns + `, ` + noUser + ` FROM (
- SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND x.id IN `
+ SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND `
 	viewInvitersJoin = `) AS i `
 	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?`
 
@@ -124,9 +124,9 @@ func (r *viewReader) request(ctx context.Context) error {
 func (r *viewReader) rows(ctx context.Context) error {
 	l := viewLists{users: distinct(r.q.Users), userKeys: distinct(r.q.UserKeys)}
 	if r.q.Org != "" {
-		l.members, l.joined, l.keys = distinct(r.q.Members), distinct(r.q.Joined), distinct(r.q.Keys)
+		l.members, l.joined, l.keys, l.subjects = distinct(r.q.Members), distinct(r.q.Joined), distinct(r.q.Keys), distinct(r.q.Subjects)
 	}
-	n := parts(len(l.members), len(l.joined), len(l.keys), len(l.users), len(l.userKeys))
+	n := parts(len(l.members), len(l.joined), len(l.keys), len(l.subjects), len(l.users), len(l.userKeys))
 	if r.q.Org != "" {
 		n = max(n, 1)
 	}
@@ -164,6 +164,7 @@ type viewLists struct {
 	members  []orgusers.MemberID
 	joined   []orgusers.UserID
 	keys     []orgusers.AddressKey
+	subjects []string
 	users    []orgusers.UserID
 	userKeys []orgusers.AddressKey
 }
@@ -184,12 +185,7 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 		t.union()
 		t.add(viewMembers+` AND m.id IN `, org)
 		list(&t, some)
-		if r.q.Inviters {
-			t.union()
-			t.add(viewInviters, org)
-			list(&t, some)
-			t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, org)
-		}
+		r.inviters(&t, `x.id IN `, func() { list(&t, some) })
 	}
 	if some := part(l.joined, i); len(some) > 0 {
 		t.union()
@@ -204,6 +200,12 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 		t.union()
 		t.add(viewMembersOnly+` AND m.address_key IN `, org)
 		list(&t, some)
+		r.inviters(&t, `x.address_key IN `, func() { list(&t, some) })
+	}
+	if some := part(l.subjects, i); len(some) > 0 {
+		t.union()
+		t.add(viewMembersOnly+` AND m.subject IN `, org)
+		list(&t, some)
 	}
 	if some := part(l.users, i); len(some) > 0 {
 		t.union()
@@ -216,6 +218,17 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 		list(&t, some)
 	}
 	return &t
+}
+
+// inviters adds the rows of those who invited the rows named, if they are asked for.
+func (r *viewReader) inviters(t *text, by string, named func()) {
+	if !r.q.Inviters {
+		return
+	}
+	t.union()
+	t.add(viewInviters+by, string(r.q.Org))
+	named()
+	t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, string(r.q.Org))
 }
 
 // organization takes the row of the organization out of the columns that it shares.

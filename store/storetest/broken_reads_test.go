@@ -37,6 +37,12 @@ func brokenReads() []broken {
 		{"reads the accounts of keys", []string{"View/KeysWithoutAccounts"}, with(func(s *spy) {
 			s.viewQuery = func(q *orgusers.ViewQuery) { q.UserKeys = append(q.UserKeys, q.Keys...) }
 		})},
+		{"forgets the subjects", []string{"View/Subjects"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) { q.Subjects = nil }
+		})},
+		{"forgets the inviters of keys", []string{"View/Inviters"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) { q.Inviters = q.Inviters && len(q.Members) > 0 }
+		})},
 		{"forgets the inviters", []string{"View/Inviters"}, with(func(s *spy) {
 			s.viewQuery = func(q *orgusers.ViewQuery) { q.Inviters = false }
 		})},

@@ -19,6 +19,7 @@ func viewChecks() []check {
 		{"View/MembersWithTheAccountsOfTheirAddresses", viewMembers},
 		{"View/JoinedWithTheirAccounts", viewJoined},
 		{"View/KeysWithoutAccounts", viewKeys},
+		{"View/Subjects", viewSubjects},
 		{"View/Inviters", viewInviters},
 		{"View/OwnerWithAccount", viewOwner},
 		{"View/GrantsOnlyWhereAsked", viewGrants},
@@ -107,12 +108,34 @@ func viewKeys(w *world) {
 		orgusers.View{Members: bare(k.ann, k.bob)})
 }
 
+func viewSubjects(w *world) {
+	k, other := w.cast(), w.cast()
+	bind := func(c cast, m *orgusers.Member, subject string) {
+		w.edit(c.org, func(c *orgusers.Changes) {
+			c.Members = []orgusers.MemberUpdate{{ID: m.ID, Patch: orgusers.MemberPatch{Subject: orgusers.Some(subject)}}}
+		})
+		m.Subject = subject
+	}
+	bind(k, &k.ann, "s1")
+	bind(k, &k.dan, "S1")
+	bind(other, &other.ann, "s1")
+	q := orgusers.ViewQuery{Org: k.org, Subjects: []string{"s1", "s1", "s2", ""}} // "" is nobody's
+	w.looks(q, orgusers.View{Members: bare(k.ann)})
+	bind(k, &k.ann, "s3")
+	bind(k, &k.bob, "s2")
+	w.looks(q, orgusers.View{Members: bare(k.bob)})
+	w.edit(k.org, func(c *orgusers.Changes) { c.DeleteMembers = []orgusers.MemberID{k.bob.ID} })
+	w.looks(q, orgusers.View{})
+}
+
 func viewInviters(w *world) {
 	k := w.cast()
 	w.cast()
 	q := orgusers.ViewQuery{Org: k.org, Members: []orgusers.MemberID{k.bob.ID, k.cat.ID}, Inviters: true}
 	want := orgusers.View{Members: bare(k.bob, k.cat, k.owner, k.ann), Users: []orgusers.User{w.account("bob")}}
 	w.looks(q, want)
+
+	w.looks(orgusers.ViewQuery{Org: k.org, Keys: []orgusers.AddressKey{k.bob.Address.Key}, Inviters: true}, orgusers.View{Members: bare(k.bob, k.owner)})
 
 	// Nobody invited the owner: that does not mean the pending rows, which have no account either.
 	w.looks(orgusers.ViewQuery{Org: k.org, Members: []orgusers.MemberID{k.owner.ID}, Inviters: true},

@@ -3,6 +3,7 @@
 ALTER TABLE orgusers_users ADD COLUMN failures {int} NOT NULL DEFAULT 0;
 
 ALTER TABLE orgusers_members ADD COLUMN subject {key} NOT NULL DEFAULT '';
+CREATE INDEX {if_missing} orgusers_members_subject ON orgusers_members (org_id, subject);
 
 CREATE TABLE IF NOT EXISTS orgusers_sessions (
   id         {id}   NOT NULL,

@@ -1,0 +1,239 @@
+package orgusers
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Assertion is what an organization's identity provider has said of a person, after the host has
+// verified all of it: signature, audience, time, and that the provider is this organization's. What
+// one provider says is never taken for another organization.
+type Assertion struct {
+	Org OrgID
+	// Subject is the person's name at the provider, which never changes and is never given to
+	// somebody else: 1 to 256 bytes, compared byte by byte.
+	Subject string
+	// Email is the person's address. It finds the person at the first sign-in; from then on the two
+	// belong together.
+	Email string
+	// Name is for the account, if one is made now. It may be empty.
+	Name Name
+	// Groups are looked at with role mapping only (R2.27). Case and spaces count (R2.29).
+	Groups []string
+}
+
+// SSOSignIn is the command behind [Visitor.SignInSSO].
+type SSOSignIn struct {
+	signer
+	said Assertion
+	to   Address // Email, parsed
+	name Name    // Name, cleaned
+}
+
+// newSSOSignIn checks an assertion.
+func newSSOSignIn(a Assertion) (*SSOSignIn, error) {
+	c := &SSOSignIn{said: a}
+	var bad []FieldError
+	to, fe := parseAddressField("email", a.Email)
+	if fe != nil {
+		bad = append(bad, *fe)
+	}
+	if fe := checkExact("subject", a.Subject); fe != nil {
+		bad = append(bad, *fe)
+	}
+	name, fes := cleanPerson(a.Name, false)
+	if bad = append(bad, fes...); bad != nil {
+		return nil, invalid(bad...)
+	}
+	c.to, c.name = to, name
+	return c, nil
+}
+
+// checkExact checks a name of the provider's, which is kept and compared as it is.
+func checkExact(field, s string) *FieldError {
+	bad := func(r Reason, message string) *FieldError {
+		return &FieldError{Field: field, Reason: r, Message: message}
+	}
+	switch {
+	case s == "":
+		return bad(ReasonRequired, ReasonRequired.Text())
+	case len(s) > 256:
+		return bad(ReasonTooLong, "is longer than 256 bytes")
+	case !utf8.ValidString(s), strings.ContainsFunc(s, unicode.IsControl):
+		return bad(ReasonCharacter, "has a control character or is not valid UTF-8")
+	}
+	return nil
+}
+
+// Action is [ActionSSOSignIn].
+func (*SSOSignIn) Action() Action { return ActionSSOSignIn }
+
+func (*SSOSignIn) validate(*Policy) []FieldError { return nil }
+
+func (c *SSOSignIn) query(Actor) ViewQuery {
+	return ViewQuery{
+		Org: c.said.Org, Keys: []AddressKey{c.to.Key}, Subjects: []string{c.said.Subject}, Inviters: true, Grants: true,
+		Person: PersonQuery{Key: c.to.Key},
+	}
+}
+
+func (c *SSOSignIn) authorize(d *draft) *Error { return d.byProvider(c.to) }
+
+// decide lets the person in, or says why not. What an organization's own provider says is not kept
+// from it: the reasons are about this organization alone.
+func (c *SSOSignIn) decide(d *draft) error {
+	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
+	r := d.byKey[c.to.Key]
+	if refusal := c.same(d, r); refusal != nil {
+		return refusal
+	}
+	if r != nil && r.now.Status == StatusInactive {
+		return denied(ReasonInactive)
+	}
+	var given *GroupRole
+	if o := d.org.now; o.Settings.SSO.RoleMapping && (r == nil || o.ssoOnly(r.now)) {
+		if given = o.grouped(c.said.Groups); given == nil {
+			return denied(ReasonSSOGroups) // R2.29
+		}
+	}
+	u, before := d.theUser(), ""
+	switch {
+	case r == nil && given == nil:
+		return denied(ReasonNotJoined) // R2.27
+	case r == nil || r.now.Status == StatusPending:
+		if r != nil {
+			before = describeProvided(r.now)
+		}
+		var err error
+		if r, u, err = c.join(d, r, given); err != nil {
+			return err
+		}
+	case u == nil || u.ID != r.now.User:
+		return &Error{Kind: ErrConflict} // the row and the account were read at different moments
+	default:
+		before = describeProvided(r.now)
+	}
+	r.now.Subject = c.said.Subject
+	if given != nil {
+		d.provide(r, given)
+	}
+	if r.was != nil && diffMember(r.was, r.now) == (MemberPatch{}) && slices.Equal(r.was.Grants, r.now.Grants) {
+		d.leave()
+	} else {
+		d.record(note{member: r.now, before: before, after: describeProvided(r.now)})
+	}
+	return c.proceed(d, u, Session{SSO: c.said.Org, ProvedAt: d.env.Now})
+}
+
+// same refuses whoever is not the person that the address and the subject stood for before: addresses
+// change hands, and a relation that has changed is for an administrator to look at.
+func (c *SSOSignIn) same(d *draft, r *row[Member]) *Error {
+	if r != nil && r.now.Subject != "" && r.now.Subject != c.said.Subject {
+		return denied(ReasonSSOSubject)
+	}
+	for _, other := range d.members {
+		if other != r && other.now.Subject == c.said.Subject {
+			return denied(ReasonSSOSubject)
+		}
+	}
+	return nil
+}
+
+// join makes a member of who is invited, or of whom the groups let in without an invitation (R2.27).
+// The provider's word does for the link of the mail, in this organization.
+func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Member], *User, error) {
+	o := d.org.now
+	if !o.allowsDomain(c.to) {
+		return nil, nil, denied(ReasonDomain) // R2.11
+	}
+	if r == nil {
+		if err := o.Plan.admit(ErrSeats, ResourceUsers, o.Tally.Seats(), 1); err != nil {
+			return nil, nil, err
+		}
+		r = d.addMember(Member{
+			ID: MemberID(d.env.NewID()), Org: o.ID, Address: c.to, Role: given.Role, Status: StatusPending, InvitedAt: d.env.Now,
+		})
+	} else if given == nil {
+		if refusal := d.invited(r); refusal != nil {
+			return nil, nil, refusal
+		}
+	}
+	if err := o.Plan.admit(ErrSeats, ResourceUsers, o.Tally.Members, 1); err != nil {
+		return nil, nil, err // S-028
+	}
+	u := d.theUser()
+	if u == nil {
+		u = c.account(d, r.now)
+	}
+	u.Orgs++
+	d.join(r, u)
+	person := *d.person
+	person.Memberships = append(slices.Clone(person.Memberships), Membership{
+		Member: *r.now, OrgName: o.Name, OwnerID: o.OwnerID, Settings: o.Settings,
+	})
+	d.person = &person
+	return r, u, nil
+}
+
+// account makes the account of a person who has none. It has no password, and nobody has proved the
+// mailbox: elsewhere it is not to be trusted (S-002).
+func (c *SSOSignIn) account(d *draft, m *Member) *User {
+	u := &User{ID: UserID(d.env.NewID()), Address: c.to, Name: c.name, CreatedAt: d.env.Now, LastLogin: d.env.Now}
+	if u.Name == (Name{}) {
+		u.Name = m.Name // the inviter's
+	}
+	d.trackUser(&row[User]{now: u})
+	d.person = &Person{User: *u}
+	return u
+}
+
+// grouped is what a person in these groups gets: the highest role and all grants (R11.5); nil: none of
+// the groups is known here.
+func (o *Organization) grouped(groups []string) *GroupRole {
+	var all *GroupRole
+	for i := range o.Settings.Groups {
+		g := &o.Settings.Groups[i]
+		if !slices.Contains(groups, g.Group) {
+			continue
+		}
+		if all == nil {
+			all = &GroupRole{Role: RoleMember}
+		}
+		if g.Role == RoleAdmin {
+			all.Role = RoleAdmin
+		}
+		all.Grants = append(all.Grants, g.Grants...)
+	}
+	if all != nil {
+		all.Grants = SortGrants(all.Grants)
+	}
+	return all
+}
+
+// provide gives a member what the groups say, in place of what there was (R2.27). The last
+// administrator of an owner-less organization stays one (R12.5).
+func (d *draft) provide(r *row[Member], given *GroupRole) {
+	role := given.Role
+	if role != RoleAdmin && d.lastAdministrator(r.now) {
+		role = RoleAdmin
+	}
+	d.set(r, func(m *Member) { m.Role, m.Grants = role, given.Grants })
+}
+
+// leave lets go of an organization that was only looked at, so that a sign-in neither raises its
+// version nor waits for it. What is decided is guarded by the account's version.
+func (d *draft) leave() {
+	d.org, d.members, d.self = row[Organization]{}, nil, nil
+}
+
+// describeProvided is a member for the audit trail, as far as a provider can change it.
+func describeProvided(m *Member) string {
+	text := describe(m) + " subject=" + cmp.Or(m.Subject, "-")
+	if len(m.Grants) > 0 {
+		text += " stacks=" + describeGrants(m.Grants)
+	}
+	return cutText(text, 4096)
+}

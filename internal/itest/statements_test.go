@@ -314,7 +314,7 @@ func TestP8_SignIn(t *testing.T) {
 		require.ErrorIs(t, err, orgusers.ErrDenied)
 		return nil
 	})
-	step(cost{reads: 2, writes: 1}, func() error {
+	step(cost{reads: 1, writes: 1}, func() error {
 		_, err := visitor.SignIn(world.Ctx(), "nobody@acme.example", "wrong")
 		require.ErrorIs(t, err, orgusers.ErrDenied)
 		return nil

@@ -202,7 +202,9 @@ func TestS063_StepUp(t *testing.T) {
 		orgusers.ActionSetSecurity: func(a orgusers.Admin) error {
 			return a.SetSecurity(world.Ctx(), orgusers.Security{MinPassword: 20})
 		},
-		orgusers.ActionSetSSO: func(a orgusers.Admin) error { return a.SetSSO(world.Ctx(), orgusers.SSO{Enabled: true, RoleMapping: true}) },
+		orgusers.ActionSetSSO: func(a orgusers.Admin) error {
+			return a.SetSSO(world.Ctx(), orgusers.SSO{Enabled: true, RoleMapping: true})
+		},
 		orgusers.ActionSetGroups: func(a orgusers.Admin) error {
 			return a.SetGroups(world.Ctx(), orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember})
 		},

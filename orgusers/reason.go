@@ -42,6 +42,7 @@ const (
 	ReasonSSOElsewhere      Reason = "sso_elsewhere"         // signed in by another organization's identity provider
 	ReasonSSOOff            Reason = "sso_disabled"          // the organization does not use single sign-on
 	ReasonSSOSubject        Reason = "sso_subject"           // the address and the provider's subject do not belong together
+	ReasonInvitationNeeded  Reason = "invitation_needed"     // belongs to another organization: a provider here cannot speak for that account
 	ReasonSSOGroups         Reason = "sso_groups"            // none of the person's groups has a role here (R2.29)
 	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
 	ReasonHostSession       Reason = "host_session"          // needs a session of the registry
@@ -152,6 +153,8 @@ func (r Reason) Text() string {
 		return "the organization does not use single sign-on"
 	case ReasonSSOSubject:
 		return "the identity provider has another person under this address, or this person under another; ask an administrator"
+	case ReasonInvitationNeeded:
+		return "the account belongs to another organization too; its owner joins by the link in an invitation mail"
 	case ReasonSSOGroups:
 		return "the identity provider names no group that has a role here"
 	case ReasonSSOSession:

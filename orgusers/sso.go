@@ -143,7 +143,9 @@ func (c *SSOSignIn) same(d *draft, r *row[Member]) *Error {
 }
 
 // join makes a member of who is invited, or of whom the groups let in without an invitation (R2.27).
-// The provider's word does for the link of the mail, in this organization.
+// The provider's word does for the link of the mail, in this organization. It does not for an account
+// that belongs to another one, which would be touched by it (S-157): whoever reads the mailbox takes it
+// along, by the link of an invitation.
 func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Member], *User, error) {
 	o := d.org.now
 	if !o.allowsDomain(c.to) {
@@ -165,8 +167,11 @@ func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Membe
 		return nil, nil, err // S-028
 	}
 	u := d.theUser()
-	if u == nil {
+	switch {
+	case u == nil:
 		u = c.account(d, r.now)
+	case u.Orgs > 0:
+		return nil, nil, denied(ReasonInvitationNeeded)
 	}
 	u.Orgs++
 	d.join(r, u)

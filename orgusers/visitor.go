@@ -184,7 +184,11 @@ func (v Visitor) look(ctx context.Context, l link) (*draft, error) {
 // window.
 func (s *Service) throttle(ctx context.Context, key string, most int64, window time.Duration) error {
 	begin := s.now().Truncate(window)
-	n, err := s.store.Bump(ctx, []Counter{{Key: fmt.Sprintf("%s/%d", key, begin.Unix()), Add: 1, ExpiresAt: begin.Add(window)}})
+	var n []int64
+	err := s.insist(ctx, func() (err error) { // on a cluster two nodes that raise one counter disturb each other
+		n, err = s.store.Bump(ctx, []Counter{{Key: fmt.Sprintf("%s/%d", key, begin.Unix()), Add: 1, ExpiresAt: begin.Add(window)}})
+		return err
+	})
 	if err != nil {
 		return stored(err)
 	}

@@ -148,6 +148,7 @@ func (c *AcceptInvitation) account(d *draft, m *Member) (*User, error) {
 	}
 	u.Verified, u.Password, u.MFA = true, c.hash, MFA{}
 	u.ResetLink, u.MFAResetLink, u.ResetRequired = "", "", false
+	u.Failures, u.LockedUntil = 0, time.Time{} // a lock is of the other one's tries
 	if known.was != nil {
 		d.endSessions(m.ID, u)
 	}

@@ -510,6 +510,7 @@ func TestRules_Accept(t *testing.T) {
 			o.org.Settings.SSO = c.sso
 			if u := o.user("petra"); u != nil {
 				u.ResetLink, u.MFAResetLink, u.ResetRequired = officeID[orgusers.OperationID]("r"), officeID[orgusers.OperationID]("m"), true
+				u.Failures, u.LockedUntil = 7, o.now.Add(time.Hour)
 			}
 			x := o.open()
 			token := x.token(orgusers.MailInvitation)
@@ -539,6 +540,7 @@ func TestRules_Accept(t *testing.T) {
 			require.Equal(t, c.given.Password == "", u.Password == "")
 			require.NotEqual(t, everybodysPassword(), u.Password)
 			require.Equal(t, []any{orgusers.OperationID(""), orgusers.OperationID(""), false}, []any{u.ResetLink, u.MFAResetLink, u.ResetRequired}, "older links are void")
+			require.Equal(t, []any{0, time.Time{}}, []any{u.Failures, u.LockedUntil}, "nor is it locked by who made it")
 			if c.keepsOldAccount {
 				require.Equal(t, []any{o.user("petra").ID, o.user("petra").Name, orgusers.MFA{}, x.Clock.Now()}, []any{u.ID, u.Name, u.MFA, u.SessionsValidFrom})
 				return

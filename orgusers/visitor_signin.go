@@ -33,7 +33,7 @@ func (v Visitor) SignIn(ctx context.Context, email, password string) (SignIn, er
 // no password.
 //
 // ErrDenied: [ReasonSSOOff], [ReasonOrgDisabled], [ReasonNotJoined], [ReasonInactive],
-// [ReasonSSOGroups], [ReasonSSOSubject], [ReasonDomain]. ErrExpired: the invitation is over. ErrSeats:
+// [ReasonSSOGroups], [ReasonSSOSubject], [ReasonDomain], [ReasonInvitationNeeded]. ErrExpired: the invitation is over. ErrSeats:
 // the plan has no room.
 func (v Visitor) SignInSSO(ctx context.Context, a Assertion) (SignIn, error) {
 	const op = "Visitor.SignInSSO"

@@ -191,6 +191,7 @@ func (m *model) accept(l link, given name, password bool) result {
 				u.name = given
 			}
 			u.verified, u.password, u.mfa, u.mustReset = true, password, false, false
+			u.lockedUntil = time.Time{} // of tries before the account was theirs
 			u.reset.op, u.mfaReset.op = 0, 0
 		}
 		m.join(r, u)

@@ -111,9 +111,13 @@ func (w *session) revokeMembers(ctx context.Context, org orgusers.OrgID, members
 		}
 		t.either(terms)
 		terms++
-		t.add(`(member_id IN `)
-		list(&t, who)
-		t.add(` AND stack_id IN `)
+		t.add(`(`)
+		if len(sets) > 1 {
+			t.add(`member_id IN `)
+			list(&t, who)
+			t.add(` AND `)
+		}
+		t.add(`stack_id IN `)
 		list(&t, lost)
 		t.add(`)`)
 	}

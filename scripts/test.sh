@@ -63,7 +63,10 @@ step 'go build (workspace)' go build -o /dev/null work
 # without it here, save for the store's conformance, transactions and writers on SQLite, with fewer rounds and
 # without one statement for thousands of people; make soak has the rest.
 export TIMEOUT="${TIMEOUT:-40m}"
-step 'go test -race' scripts/each.sh bash -c 'race=-race; [[ $PWD != */internal/itest && $PWD != */bench ]] || race=; go test $race -timeout "$TIMEOUT" ./...'
+# Tests against servers wait more than they compute: more of them at a time than there are processors.
+step 'go test -race' scripts/each.sh bash -c 'how=-race
+  case $PWD in */bench) how= ;; */internal/itest) how="-parallel 6" ;; esac
+  go test $how -timeout "$TIMEOUT" ./...'
 step 'go test -race (the store on SQLite)' env GOWORK=off go test -C internal/itest -race -short -timeout "$TIMEOUT" \
   -run '^(TestConformance|TestS18[126]_.*|TestWithTx.*)$/^SQLite$' -skip '^TestConformance$/^SQLite$/^Commit$/^ThousandsOfPeople$' .
 if [[ -f examples/quickstart/main.go ]]; then

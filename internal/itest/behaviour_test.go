@@ -20,8 +20,10 @@ func TestBehaviour(t *testing.T) {
 
 // The model, memory and each kind of database in lock-step.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds() {
 		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
 			databases := newShelf(t, kind.make)
 			modeltest.Run(t, map[string]func(testing.TB) orgusers.Store{
 				"memory":  func(testing.TB) orgusers.Store { return memstore.New() },

@@ -29,6 +29,8 @@ type way struct {
 	ask, answer string
 	// soak: two things at once, each of which the gate runs alone.
 	soak bool
+	// behaves: the gate looks at the library's behaviour too, not at the store's alone.
+	behaves bool
 }
 
 // ways are all but that of kinds, which every test takes (S-186). The isolation level is the
@@ -78,7 +80,7 @@ func ways() []way {
 		{name: "READ UNCOMMITTED", kind: "PostgreSQL", conns: 8, set: pg("default_transaction_isolation=read%20uncommitted"), ask: pgLevel, answer: "read uncommitted"},
 		{name: "REPEATABLE READ", kind: "PostgreSQL", conns: 8, set: pg("default_transaction_isolation=repeatable%20read"), ask: pgLevel, answer: "repeatable read"},
 		{name: "SERIALIZABLE", kind: "PostgreSQL", conns: 8, set: pg("default_transaction_isolation=serializable"), ask: pgLevel, answer: "serializable"},
-		{name: "simple protocol", kind: "PostgreSQL", conns: 8, set: pg("default_query_exec_mode=simple_protocol"), ask: pgPrepared, answer: "0"},
+		{name: "simple protocol", behaves: true, kind: "PostgreSQL", conns: 8, set: pg("default_query_exec_mode=simple_protocol"), ask: pgPrepared, answer: "0"},
 		{name: "exec", kind: "PostgreSQL", conns: 8, set: pg("default_query_exec_mode=exec"), ask: pgPrepared, answer: "0"},
 		{name: "cache_describe", kind: "PostgreSQL", conns: 8, set: pg("default_query_exec_mode=cache_describe"), ask: pgPrepared, answer: "0"},
 		{name: "PostgreSQL, zones", kind: "PostgreSQL", conns: 8, set: func(d *database) {
@@ -98,7 +100,7 @@ func ways() []way {
 			set: my(func(c *mysql.Config) { c.Params["innodb_snapshot_isolation"] = "1" }), ask: `SELECT @@innodb_snapshot_isolation`, answer: "1",
 		},
 		{
-			name: "interpolateParams", kind: "MariaDB", conns: 8, set: my(func(c *mysql.Config) { c.InterpolateParams = true }),
+			name: "interpolateParams", behaves: true, kind: "MariaDB", conns: 8, set: my(func(c *mysql.Config) { c.InterpolateParams = true }),
 			ask: `SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Com_stmt_prepare'`, answer: "0",
 		},
 		{
@@ -137,15 +139,18 @@ func (w way) check(t testing.TB, db *sql.DB) {
 	require.Equal(t, w.answer, answer, w.ask)
 }
 
-// onEachWay runs a test in every way, each with stores of its own.
-func onEachWay(t *testing.T, test func(t *testing.T, open func(testing.TB) orgusers.Store)) {
+// tested is whether conformance and the model are tested in this way.
+func (w way) tested() bool { return soaking || !w.soak }
+
+// onEachWay runs a test in every way of those wanted, each with stores of its own.
+func onEachWay(t *testing.T, wanted func(way) bool, test func(t *testing.T, open func(testing.TB) orgusers.Store)) {
 	t.Helper()
 	for _, kind := range kinds() {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			databases := newShelf(t, kind.make)
 			for _, w := range ways() {
-				if w.kind == kind.name && (soaking || !w.soak) {
+				if w.kind == kind.name && wanted(w) {
 					t.Run(w.name, func(t *testing.T) {
 						t.Parallel()
 						test(t, func(t testing.TB) orgusers.Store { return databases.store(t, w) })
@@ -159,7 +164,7 @@ func onEachWay(t *testing.T, test func(t *testing.T, open func(testing.TB) orgus
 // S-175, S-186: the suite that every store runs, in every way.
 func TestConformanceWays(t *testing.T) {
 	t.Parallel()
-	onEachWay(t, func(t *testing.T, open func(testing.TB) orgusers.Store) {
+	onEachWay(t, way.tested, func(t *testing.T, open func(testing.TB) orgusers.Store) {
 		storetest.Run(t, func(t *testing.T) orgusers.Store {
 			t.Parallel()
 			return open(t)
@@ -167,32 +172,23 @@ func TestConformanceWays(t *testing.T) {
 	})
 }
 
-// How the library behaves, in every way: a quarter of an hour, so that it is for make soak.
+// How the library behaves, where a driver puts values into the text itself; in every way for make soak,
+// which takes a quarter of an hour.
 func TestBehaviourWays(t *testing.T) {
-	if !soaking {
-		t.Skip("make soak")
-	}
 	t.Parallel()
-	onEachWay(t, func(t *testing.T, open func(testing.TB) orgusers.Store) { suite.Run(t, open) })
+	onEachWay(t, func(w way) bool { return w.behaves || soaking }, suite.Run)
 }
 
-// The model beside the store in every way, one way after the other.
+// The model beside the store in every way.
 func TestModelWays(t *testing.T) {
-	if !soaking {
-		t.Skip("make soak")
+	t.Parallel()
+	share := 12
+	if soaking {
+		share = 1
 	}
-	for _, kind := range kinds() {
-		databases := newShelf(t, kind.make)
-		for _, w := range ways() {
-			if w.kind == kind.name {
-				t.Run(kind.name+"/"+w.name, func(t *testing.T) {
-					modeltest.Run(t, map[string]func(testing.TB) orgusers.Store{
-						w.name: func(t testing.TB) orgusers.Store { return databases.store(t, w) },
-					})
-				})
-			}
-		}
-	}
+	onEachWay(t, way.tested, func(t *testing.T, open func(testing.TB) orgusers.Store) {
+		modeltest.Share(t, share, map[string]func(testing.TB) orgusers.Store{"store": open})
+	})
 }
 
 // inTurn opens each connection with another data source name.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,35 +19,49 @@ import (
 )
 
 // Run drives the stores and the model in lock-step. See the package documentation for what it
-// compares, and for the flags. It must not be called from a parallel test.
+// compares, and for the flags.
 func Run(t *testing.T, opens map[string]func(testing.TB) orgusers.Store) {
 	t.Helper()
+	Share(t, 1, opens)
+}
+
+// Share does one in so many of the runs of Run, for stores of which there are many.
+func Share(t *testing.T, share int, opens map[string]func(testing.TB) orgusers.Store) {
+	t.Helper()
 	require.NotEmpty(t, opens)
+	lengthSet.Do(func() { length(t) })
+	n, failed := -1, false
+	rapid.Check(t, func(rt *rapid.T) {
+		if n++; n%share != 0 && !failed {
+			return
+		}
+		failed = true // should it panic: what rapid tries to make it shorter is all run
+		r := newRun(rt, t, opens)
+		rt.Repeat(map[string]func(*rapid.T){"step": r.step, "": func(*rapid.T) { r.compare() }})
+		r.verify()
+		failed = false
+	})
+}
+
+var lengthSet sync.Once
+
+// length sets how many runs there are, and of how many steps, unless they are given.
+func length(t testing.TB) {
 	checks := "60"
 	if os.Getenv("ORGUSERS_SOAK") != "" {
 		checks = "500"
 	}
 	unlessGiven(t, "rapid.checks", "RAPID_CHECKS", checks)
 	unlessGiven(t, "rapid.steps", "RAPID_STEPS", "50")
-	rapid.Check(t, func(rt *rapid.T) {
-		r := newRun(rt, t, opens)
-		rt.Repeat(map[string]func(*rapid.T){"step": r.step, "": func(*rapid.T) { r.compare() }})
-		r.verify()
-	})
 }
 
-// unlessGiven sets a flag of rapid for the length of the test.
-func unlessGiven(t *testing.T, name, env, value string) {
-	t.Helper()
+// unlessGiven sets a flag of rapid, behind the flag set's back: flag.Set would make it a given one.
+func unlessGiven(t testing.TB, name, env, value string) {
 	given := os.Getenv(env) != ""
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	if given {
-		return
+	if !given {
+		require.NoError(t, flag.Lookup(name).Value.Set(value))
 	}
-	v := flag.Lookup(name).Value // set behind the flag set's back: flag.Set would make it a given one for -count=2
-	before := v.String()
-	require.NoError(t, v.Set(value))
-	t.Cleanup(func() { _ = v.Set(before) })
 }
 
 // run is one run: a fresh model, fresh stores, and what connects them.

@@ -17,9 +17,8 @@ const (
 	selectCounters = `SELECT 2, c.name, '', '', c.total, '' FROM orgusers_counters AS c WHERE c.name IN `
 
 	// The sessions that [orgusers.Session.Live] holds for live, at a time that is asked for twice.
-	selectLive = `SELECT 3, n.user_id, '', '', COUNT(*), '' FROM orgusers_sessions AS n JOIN orgusers_users AS u ON u.id = n.user_id
- WHERE n.step = 'done' AND n.created_at > u.sessions_valid_from AND n.expires_at > ? AND n.seen_at + n.idle > ? AND n.user_id IN `
-	selectLiveEnd = ` GROUP BY n.user_id`
+	selectLive = `SELECT 3, u.id, '', '', (SELECT COUNT(*) FROM orgusers_sessions AS n WHERE n.user_id = u.id AND n.step = 'done'
+ AND n.created_at > u.sessions_valid_from AND n.expires_at > ? AND n.seen_at + n.idle > ?), '' FROM orgusers_users AS u WHERE u.id IN `
 )
 
 // catalogQuery says which stacks, roles, counters and numbers of sessions a view wants.
@@ -68,6 +67,7 @@ func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalog
 				return err
 			}
 			switch stack := orgusers.StackID(id); {
+			case kind == 3 && number == 0:
 			case kind == 3:
 				v.Live[orgusers.UserID(id)] = int(number)
 			case kind == 2:
@@ -123,7 +123,6 @@ func (q *catalogQuery) part(org orgusers.OrgID, i int) *text {
 		t.union()
 		t.add(selectLive, q.at, q.at)
 		list(&t, people)
-		t.add(selectLiveEnd)
 	}
 	return &t
 }

@@ -50,8 +50,7 @@ func (a Account) Leave(ctx context.Context, org OrgID) error {
 
 // Rename changes the person's name, on the rosters of all organizations too.
 func (a Account) Rename(ctx context.Context, name Name) error {
-	actor := a.actor
-	actor.Request = "" // repeating it changes nothing
-	_, err := a.s.do(ctx, "Account.Rename", actor, RenameSelf{personal{actor.User}, name})
+	c := &RenameSelf{Name: name}
+	_, err := a.run(ctx, "Account.Rename", c, &c.own)
 	return err
 }

@@ -30,44 +30,22 @@ func (Leave) decide(d *draft) error {
 	return nil
 }
 
-// personal is what commands on one's own account share: they concern no organization, and the
-// account's own version guards them.
-type personal struct{ user UserID }
-
-func (p personal) query(Actor) ViewQuery { return ViewQuery{Users: []UserID{p.user}} }
-
-// mine is the account, if the session behind the actor is still good.
-func (p personal) authorize(d *draft) *Error {
-	u := d.userByID[p.user]
-	if u == nil || p.user != d.actor.User {
-		return notFound()
-	}
-	d.role = actsAsMember
-	if !d.actor.SignedInAt.After(u.now.SessionsValidFrom) {
-		return denied(ReasonSessionEnded)
-	}
-	if d.actor.SSO != "" {
-		return denied(ReasonSSOSession)
-	}
-	return nil
-}
-
 // RenameSelf is the command behind [Account.Rename].
 type RenameSelf struct {
-	personal
+	credential
 	Name Name
 }
 
 // Action is [ActionRenameSelf].
-func (RenameSelf) Action() Action { return ActionRenameSelf }
+func (*RenameSelf) Action() Action { return ActionRenameSelf }
 
-func (c RenameSelf) validate(*Policy) []FieldError {
+func (c *RenameSelf) validate(*Policy) []FieldError {
 	_, bad := cleanPerson(c.Name, true)
 	return bad
 }
 
-func (c RenameSelf) decide(d *draft) error {
-	u := d.userByID[c.user].now
+func (c *RenameSelf) decide(d *draft) error {
+	u := d.theUser()
 	name, _ := cleanPerson(c.Name, true)
 	if u.Name != name {
 		d.record(note{user: u.ID, email: u.Address.Email, before: "name=" + u.Name.String(), after: "name=" + name.String()})
@@ -128,12 +106,10 @@ func (d *draft) resetLink(l link) (*User, *Error) {
 // FinishMFAReset is the command behind [Visitor.ResetMFA]. The password is tried as at the door:
 // counted with all others against the account, and not looked at while that is locked (S-112).
 type FinishMFAReset struct {
+	attempt
 	link     link
 	password string
-	tries    tries
-	known    bool // the device is
 	checked  passwordCheck
-	denied   *Error // the answer after the commit: what was wrong is counted
 }
 
 // Action is [ActionFinishMFA].
@@ -150,11 +126,10 @@ func (c *FinishMFAReset) prove(ctx context.Context, s *Service, d *draft) error 
 	if refusal != nil {
 		return nil // decide says so; nothing is hashed for it
 	}
-	c.known = s.keys.knows(c.tries, u.ID)
-	if err := d.flooded(c.tries, c.known); err != nil {
+	if err := c.admit(s, d, u); err != nil {
 		return err
 	}
-	return c.checked.check(ctx, s, u, d.shut(u, c.tries, c.known), c.password)
+	return c.checked.check(ctx, s, u, c.shut, c.password)
 }
 
 func (*FinishMFAReset) authorize(d *draft) *Error { return d.byLink() }
@@ -166,12 +141,7 @@ func (c *FinishMFAReset) decide(d *draft) error {
 		return refusal
 	}
 	if !c.checked.right {
-		counts := u
-		if d.shut(u, c.tries, c.known) {
-			counts = nil
-		}
-		d.missed(counts, c.tries, c.known)
-		c.denied = invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()})
+		c.miss(d, u, wrongPassword())
 		return nil
 	}
 	d.dropMFA("", u)

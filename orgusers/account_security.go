@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// run carries out a command on the person's own sign-in and returns the session to go on with. What
+// run carries out a command on the person's own account and returns the session to go on with. What
 // was given wrong has been counted by then.
 func (a Account) run(ctx context.Context, op string, c Command, o *own) (Renewed, error) {
 	actor := a.actor
-	actor.Request = "" // its answer has a secret, so it is not kept for a repetition
+	actor.Request = "" // an answer that has a secret is not kept for a repetition; the others change nothing twice
 	if err := o.begin(a.s, &actor, a.s.now()); err != nil {
 		return Renewed{}, named(op, err)
 	}

@@ -24,8 +24,8 @@ type Actor struct {
 	// SSO is the organization whose identity provider signed the person in; empty: own credentials.
 	SSO     OrgID
 	Session string // the session's public name, never its token: a [SessionID], or the host's own
-	// Device is what [SignIn.Device] gave this browser once; empty: nothing.
-	Device string `json:"-"`
+	// Device is the [KnownDevice] that [SignIn.Device] made of this browser once; zero: none.
+	Device DeviceToken `json:"-"`
 
 	IP    netip.Addr // as the host knows it; zero: unknown
 	Agent string     // user agent; cut to 256 bytes

@@ -20,7 +20,7 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 	if len(members) > 200 {
 		return nil, named(op, invalid(FieldError{Field: "members", Reason: ReasonTooMany, Message: "at most 200 people"}))
 	}
-	d, err := a.enter(ctx, ActionListMembers, ViewQuery{Members: members, Grants: true, mails: []MailKind{MailPasswordReset, MailMFAReset}}, (*draft).byAdministrator)
+	d, err := a.enter(ctx, ActionListMembers, ViewQuery{Members: members, Grants: true, mails: []MailKind{MailPasswordReset, MailMFAReset}, sessions: true}, (*draft).byAdministrator)
 	if err != nil {
 		return nil, named(op, err)
 	}

@@ -43,7 +43,8 @@ type draft struct {
 
 	stacks   []*row[Stack]
 	roles    []*row[StackRole]
-	sessions map[UserID]int // nil: not known
+	live     map[UserID]int // sessions of the registry
+	sessions map[UserID]int // those that the host keeps; nil: not known
 	counters map[string]int64
 
 	counted []Counter // what is to be added to counters
@@ -56,7 +57,7 @@ type draft struct {
 
 func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 	d := &draft{
-		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), sessions: v.Sessions, counters: v.Counters,
+		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), live: v.Live, sessions: v.Sessions, counters: v.Counters,
 		byID:      make(map[MemberID]*row[Member], len(v.Members)),
 		byUser:    make(map[UserID]*row[Member], len(v.Members)),
 		byKey:     make(map[AddressKey]*row[Member], len(v.Members)),

@@ -58,7 +58,7 @@ func (f *newFactor) prepare(s *Service, d *draft, u *User, session string) error
 	}
 	step, right := verifyTOTP(pending.Secret, f.code, d.env.Now, 0)
 	if !right {
-		f.bad = invalid(FieldError{Field: "code", Reason: ReasonWrongCode, Message: ReasonWrongCode.Text()})
+		f.bad = wrongCode()
 		return nil
 	}
 	sealed, err := s.keys.sealTOTP(s.random, u.ID, pending.Secret)

@@ -382,7 +382,7 @@ func TestS236_NoFunctionPanics(t *testing.T) {
 		nil, orgusers.Bulk{}, orgusers.Bulk{Members: []orgusers.MemberID{"x"}}, (*orgusers.Invite)(nil), &orgusers.Invite{}, &orgusers.CreateOrganization{}, orgusers.RenameOrganization{},
 		orgusers.SetDisabled{}, orgusers.SetPlan{}, orgusers.SetGates{}, orgusers.RestoreOwner{}, orgusers.CreateStack{}, orgusers.RenameStack{}, orgusers.DeleteStack{},
 		orgusers.SaveRole{}, orgusers.DeleteRole{}, orgusers.SetAllowedDomains{}, orgusers.SetSSO{}, orgusers.SetGroups{}, orgusers.OfferOwnership{}, orgusers.ResendOwnership{},
-		orgusers.CancelOwnership{}, orgusers.Leave{}, orgusers.RenameSelf{}, &orgusers.ResetPassword{}, &orgusers.FinishMFAReset{}, &orgusers.AcceptInvitation{},
+		orgusers.CancelOwnership{}, orgusers.Leave{}, &orgusers.RenameSelf{}, &orgusers.ResetPassword{}, &orgusers.FinishMFAReset{}, &orgusers.AcceptInvitation{},
 		&orgusers.InspectInvitation{}, orgusers.DeclineInvitation{}, &orgusers.AcceptOwnership{}, &orgusers.DeclineOwnership{}, &orgusers.InspectOwnership{},
 		orgusers.RenameOrganization{Name: "x"}, orgusers.SetDisabled{Disabled: true}, orgusers.CreateStack{Name: "x"}, orgusers.SaveRole{Name: "x"}, orgusers.SaveRole{Name: "x", Role: "y"},
 		orgusers.OfferOwnership{To: orgusers.Address{Email: "x", Key: "x"}},

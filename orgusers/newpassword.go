@@ -16,7 +16,7 @@ type newPassword struct {
 // of an existing account goes through it.
 func (n *newPassword) prepare(ctx context.Context, s *Service, d *draft, u *User) error {
 	n.bad = nil
-	if _, n.bad = checkPassword("password", n.text, d.minPassword(u), d.passwordContext(u.Address, u.Name)...); n.bad != nil {
+	if _, n.bad = checkPassword("password", n.text, d.minPassword(u.MFA.Enrolled()), d.passwordContext(u.Address, u.Name)...); n.bad != nil {
 		return nil
 	}
 	if u.Password != "" {
@@ -55,20 +55,23 @@ func (n *newPassword) set(d *draft, u *User) *Error {
 }
 
 // minPassword is the least length of a new password: 8 for who cannot sign in without a second factor,
-// and what the strictest of the person's organizations asks for (R7.6, C2).
-func (d *draft) minPassword(u *User) int {
-	if d.person == nil {
-		return d.policy.minPassword(false)
-	}
+// and what the strictest of the person's organizations asks for, the one that is joined by it included
+// (R7.6, C2).
+func (d *draft) minPassword(enrolled bool) int {
 	enforced := false
 	var asked []int
-	for i := range d.person.Memberships {
-		m := &d.person.Memberships[i]
-		demands := &m.Settings.Security
-		enforced = enforced || demands.RequireMFA && m.Member.Status == StatusActive && !m.Disabled
-		asked = append(asked, demands.MinPassword)
+	if d.org.now != nil {
+		asked = append(asked, d.org.now.Settings.Security.MinPassword)
 	}
-	return d.policy.minPassword(enforced && u.MFA.Enrolled(), asked...)
+	if d.person != nil {
+		for i := range d.person.Memberships {
+			m := &d.person.Memberships[i]
+			demands := &m.Settings.Security
+			enforced = enforced || demands.RequireMFA && m.Member.Status == StatusActive && !m.Disabled
+			asked = append(asked, demands.MinPassword)
+		}
+	}
+	return d.policy.minPassword(enforced && enrolled, asked...)
 }
 
 // closeRegistry takes all of the person's sessions out of the registry. The epoch has ended them; this

@@ -24,8 +24,9 @@ type ForcePasswordReset struct{ noInput }
 type ResetMFA struct{ noInput }
 
 // EndSessions signs people out everywhere, at once (R6.5): of accounts that belong to this
-// organization alone, never one's own. If the host keeps the sessions and says there are none, the
-// person is skipped.
+// organization alone, never one's own. Who has no session is skipped: none in the registry, and none that
+// [Config.Sessions] knows of. Without that port the registry's word counts if the actor's own session is
+// there; else the host keeps sessions of which nothing is known, and nobody is skipped for having none.
 type EndSessions struct{ noInput }
 
 // Unlock lifts a lock after failed sign-ins. It is all or nothing: if one of the people is not
@@ -146,8 +147,11 @@ func (d *draft) dropMFA(m MemberID, u *User) {
 // Action is [ActionEndSessions].
 func (EndSessions) Action() Action { return ActionEndSessions }
 
+func (EndSessions) needs(q *ViewQuery) { q.sessions = true }
+
 func (EndSessions) judge(d *draft, t target) verdict {
-	if d.sessions != nil && d.sessions[t.u.ID] == 0 {
+	known := d.sessions != nil || d.live[d.actor.User] > 0
+	if known && d.live[t.u.ID]+d.sessions[t.u.ID] == 0 {
 		return skip(ReasonNoSession, "R6.5")
 	}
 	return allow()

@@ -9,14 +9,10 @@ import (
 
 // own is what the commands on one's own sign-in share.
 type own struct {
-	user  UserID
-	tries tries
-	known bool  // the device is
-	shut  bool  // tries are not looked at
-	token token // of the session, if the command gives it a new one
-	// renewed is the session that goes on.
-	renewed Renewed
-	denied  *Error // the answer after the commit: what was wrong is counted
+	attempt
+	user    UserID
+	token   token   // of the session, if the command gives it a new one
+	renewed Renewed // the session that goes on
 }
 
 // Renewed is the session with which a person goes on after a change that ended it, or proved who it is.
@@ -41,7 +37,7 @@ func (r Renewed) MarshalJSON() ([]byte, error) {
 }
 
 func (c *own) begin(s *Service, a *Actor, now time.Time) (err error) {
-	c.user, c.tries = a.User, newTries(a, now)
+	c.user, c.tries = a.User, newTries(a, "", now)
 	c.token, err = newToken(s.random)
 	return err
 }
@@ -79,28 +75,13 @@ func (c *credential) authorize(d *draft) *Error {
 	return nil
 }
 
-// admit looks whether a try may be made at all.
-func (c *own) admit(s *Service, d *draft, u *User) error {
-	c.known = s.keys.knows(c.tries, u.ID)
-	if err := d.flooded(c.tries, c.known); err != nil {
-		return err
-	}
-	c.shut = d.shut(u, c.tries, c.known)
-	return nil
+// wrongPassword and wrongCode are the answers to who is known already.
+func wrongPassword() *Error {
+	return invalid(FieldError{Field: "password", Reason: ReasonWrongPassword, Message: ReasonWrongPassword.Text()})
 }
 
-// wrong counts a wrong credential; while the account is locked, for the sender alone.
-func (c *own) wrong(d *draft, u *User, reason Reason) error {
-	if c.shut {
-		u = nil
-	}
-	d.missed(u, c.tries, c.known)
-	field := "password"
-	if reason == ReasonWrongCode {
-		field = "code"
-	}
-	c.denied = invalid(FieldError{Field: field, Reason: reason, Message: reason.Text()})
-	return nil
+func wrongCode() *Error {
+	return invalid(FieldError{Field: "code", Reason: ReasonWrongCode, Message: ReasonWrongCode.Text()})
 }
 
 // current is the actor's session in the registry; nil: the host keeps the sessions.
@@ -167,13 +148,15 @@ func (c *Prove) decide(d *draft) error {
 	u := d.theUser()
 	if u.MFA.Enrolled() {
 		if !c.factor.right {
-			return c.wrong(d, u, ReasonWrongCode)
+			c.miss(d, u, wrongCode())
+			return nil
 		}
 		c.factor.spend(d, u)
 	} else if !c.word.right {
-		return c.wrong(d, u, ReasonWrongPassword)
+		c.miss(d, u, wrongPassword())
+		return nil
 	}
-	u.Failures, u.LockedUntil = 0, pastLock(u.LockedUntil, d.env.Now, c.known)
+	d.unlocked(u, c.known)
 	c.renew(d, u, func(s *Session) {
 		s.ProvedAt = d.env.Now
 		if u.MFA.Enrolled() {
@@ -217,7 +200,8 @@ func (c *ChangePassword) decide(d *draft) error {
 		}
 	}
 	if !c.word.right {
-		return c.wrong(d, u, ReasonWrongPassword)
+		c.miss(d, u, wrongPassword())
+		return nil
 	}
 	if err := c.next.set(d, u); err != nil {
 		return err

@@ -79,8 +79,11 @@ func (p *Policy) mailBudgets(kind MailKind, now time.Time) []mailBudget {
 	return []mailBudget{in(time.Hour, p.ResetMailsPerHour), in(day, p.ResetMailsPerDay)}
 }
 
-// at asks for the mail budgets of this time.
+// at asks for the mail budgets and the live sessions of this time.
 func (q ViewQuery) at(now time.Time) ViewQuery {
+	if q.sessions {
+		q.Live, q.sessions = now, false
+	}
 	q.PerUser = slices.Clip(q.PerUser)
 	for _, kind := range q.mails {
 		for _, b := range new(Policy).mailBudgets(kind, now) {

@@ -52,7 +52,7 @@ func TestR715_Lock(t *testing.T) {
 			locks++
 		}
 	}
-	require.Equal(t, 1, locks, "not a mail for each: somebody else decides how many there are")
+	require.Equal(t, 2, locks, "not a mail for each: somebody else decides how many there are")
 }
 
 // TestR715_Consecutive: getting in begins the count anew; a password alone, of two factors, does not.
@@ -88,7 +88,7 @@ func TestS149_OthersCannotShutOut(t *testing.T) {
 		_, err := signIn(x, from(77))
 		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 		known := from(77)
-		known.Device = in.Device
+		known.Device = orgusers.KnownDevice(in.Device)
 		again, err := signIn(x, known)
 		require.NoError(t, err)
 		require.Equal(t, orgusers.StepDone, again.Step)
@@ -106,6 +106,14 @@ func TestS149_OthersCannotShutOut(t *testing.T) {
 		x.Clock.Tick(15 * time.Minute)
 		_, err = signIn(x, known)
 		require.NoError(t, err)
+
+		x.PatchUser(x.mia.User, orgusers.UserPatch{Failures: orgusers.Some(98), LockedUntil: orgusers.Some(time.Time{})})
+		require.Error(t, x.wrong(200))
+		x.Clock.Tick(24 * time.Hour)
+		require.Error(t, x.wrong(201))
+		require.Equal(t, 99, x.user().Failures, "which is the end for all the others")
+		_, err = signIn(x, known)
+		require.NoError(t, err)
 	})
 	t.Run("somebody else's device", func(t *testing.T) {
 		t.Parallel()
@@ -115,7 +123,7 @@ func TestS149_OthersCannotShutOut(t *testing.T) {
 		x.lock()
 		for _, device := range []string{olga, mia[:len(mia)-1], mia + "A", "", "AAAA", fmt.Sprintf("%064d", 0)} {
 			a := from(3)
-			a.Device = device
+			a.Device = orgusers.KnownDevice(device)
 			_, err := signIn(x, a)
 			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 		}
@@ -125,7 +133,7 @@ func TestS149_OthersCannotShutOut(t *testing.T) {
 		t.Parallel()
 		x := newFront(t, func(c *orgusers.Config) { c.Policy.FailuresPerPrefix = 2 })
 		known := from(1)
-		known.Device = x.SignIn("mia@acme.example").Device
+		known.Device = orgusers.KnownDevice(x.SignIn("mia@acme.example").Device)
 		for range 2 {
 			_, err := x.Svc.Visitor(from(1)).SignIn(world.Ctx(), "nobody@acme.example", "x")
 			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
@@ -171,6 +179,75 @@ func TestS149_OthersCannotShutOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, orgusers.StepDone, in.Step)
 	})
+}
+
+// TestR715_KnownDevice: what it gets wrong locks nobody out, and still ends with the hundredth in a row:
+// no way has tries without end (C5, NIST 3.2.2).
+func TestR715_KnownDevice(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	known := from(1)
+	known.Device = orgusers.KnownDevice(x.SignIn("mia@acme.example").Device)
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash()), Failures: orgusers.Some(92)})
+	try := func(a orgusers.Actor, password string) error {
+		_, err := x.Svc.Visitor(a).SignIn(world.Ctx(), "mia@acme.example", password)
+		return err
+	}
+	for n := 93; n <= 100; n++ {
+		if n == 98 {
+			refusedAs(t, try(known, "not "+world.Password), orgusers.ErrDenied, orgusers.ReasonCredentials)
+			require.Equal(t, 97, x.user().Failures, "five in a quarter of an hour are looked at")
+			x.Clock.Tick(15 * time.Minute)
+		}
+		refusedAs(t, try(known, "not "+world.Password), orgusers.ErrDenied, orgusers.ReasonCredentials)
+		require.Equal(t, n, x.user().Failures)
+		require.Equal(t, n >= 99, x.user().Locked(x.Clock.Now()), n)
+	}
+	for range 6 { // the right one, whenever
+		x.Clock.Tick(15 * time.Minute)
+		refusedAs(t, try(known, world.Password), orgusers.ErrDenied, orgusers.ReasonCredentials)
+		refusedAs(t, try(from(2), world.Password), orgusers.ErrDenied, orgusers.ReasonCredentials)
+	}
+	require.Equal(t, 100, x.user().Failures)
+	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Unlock{}, x.mia.ID))
+	require.NoError(t, try(known, world.Password))
+}
+
+// TestS112_TicketDies after five wrong codes of its own, however many the account has left (C5).
+func TestS112_TicketDies(t *testing.T) {
+	t.Parallel()
+	x := newFront(t, func(c *orgusers.Config) { c.Policy.LockAfter = 20 })
+	factor, _ := x.enrolled()
+	enter := func(in orgusers.SignIn, code string) error {
+		_, err := x.Visitor().EnterCode(world.Ctx(), in.Token, code)
+		return err
+	}
+	in, other := x.SignIn("mia@acme.example"), x.SignIn("mia@acme.example")
+	refusedAs(t, enter(other, "000000"), orgusers.ErrDenied, orgusers.ReasonCredentials)
+	answered := 0
+	for _, err := range guess(30, func(i int) error { return enter(in, fmt.Sprintf("%06d", i)) }) {
+		if errors.Is(err, orgusers.ErrDenied) {
+			answered++
+			continue
+		}
+		refusedAs(t, err, orgusers.ErrExpired, orgusers.ReasonTicket)
+	}
+	require.Equal(t, 5, answered)
+	require.Equal(t, 6, x.user().Failures, "what a dead ticket is tried with counts for nobody")
+	refusedAs(t, enter(in, factor.Code()), orgusers.ErrExpired, orgusers.ReasonTicket)
+	require.NoError(t, enter(other, factor.Code()), "another has tries of its own")
+	require.NoError(t, enter(x.SignIn("mia@acme.example"), factor.Code()))
+}
+
+// guess tries n times at once.
+func guess(n int, try func(i int) error) []error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = try(i) })
+	}
+	wg.Wait()
+	return errs
 }
 
 // TestS150_OneCounter: however the address is spelled, and whichever door is tried.
@@ -234,29 +311,20 @@ func TestS112_OneLock(t *testing.T) {
 // TestS114_ParallelGuesses: never more are answered than the limit allows.
 func TestS114_ParallelGuesses(t *testing.T) {
 	t.Parallel()
-	guess := func(n int, try func(i int) error) (errs []error) {
-		errs = make([]error, n)
-		var wg sync.WaitGroup
-		for i := range n {
-			wg.Go(func() { errs[i] = try(i) })
-		}
-		wg.Wait()
-		return errs
-	}
 	t.Run("codes", func(t *testing.T) {
 		t.Parallel()
 		x := newFront(t)
 		factor, _ := x.enrolled()
-		in := x.SignIn("mia@acme.example")
+		fresh, tickets := x.SignIn("mia@acme.example"), x.tickets(4)
 		right := factor.Code()
 		for _, err := range guess(200, func(i int) error {
-			_, err := x.Svc.Visitor(from(i)).EnterCode(world.Ctx(), in.Token, fmt.Sprintf("%06d", i))
+			_, err := x.Svc.Visitor(from(i)).EnterCode(world.Ctx(), tickets[i%4].Token, fmt.Sprintf("%06d", i))
 			return err
 		}) {
-			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+			notAnswered(t, err)
 		}
 		require.Equal(t, 5, x.user().Failures)
-		_, err := x.Visitor().EnterCode(world.Ctx(), in.Token, right)
+		_, err := x.Visitor().EnterCode(world.Ctx(), fresh.Token, right)
 		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 	})
 	t.Run("by a known device", func(t *testing.T) {
@@ -264,19 +332,20 @@ func TestS114_ParallelGuesses(t *testing.T) {
 		x := newFront(t)
 		device := x.SignIn("mia@acme.example").Device
 		factor, _ := x.enrolled()
-		in := x.SignIn("mia@acme.example")
+		fresh, tickets := x.SignIn("mia@acme.example"), x.tickets(4)
 		by := from(1)
-		by.Device = device
+		by.Device = orgusers.KnownDevice(device)
 		right := factor.Code()
 		for _, err := range guess(100, func(i int) error {
-			_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), in.Token, fmt.Sprintf("%06d", i))
+			_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), tickets[i%4].Token, fmt.Sprintf("%06d", i))
 			return err
 		}) {
-			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+			notAnswered(t, err)
 		}
-		_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), in.Token, right)
+		_, err := x.Svc.Visitor(by).EnterCode(world.Ctx(), fresh.Token, right)
 		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
-		require.Zero(t, x.user().Failures, "which is not held against the person elsewhere")
+		require.Equal(t, 5, x.user().Failures)
+		require.False(t, x.user().Locked(x.Clock.Now()), "which is not held against the person elsewhere")
 	})
 	t.Run("from one address", func(t *testing.T) {
 		t.Parallel()
@@ -294,4 +363,24 @@ func TestS114_ParallelGuesses(t *testing.T) {
 		}
 		require.Equal(t, 5, answered)
 	})
+}
+
+// tickets are some sign-ins of mia's half-way.
+func (x *front) tickets(n int) []orgusers.SignIn {
+	x.T.Helper()
+	all := make([]orgusers.SignIn, n)
+	for i := range all {
+		all[i] = x.SignIn("mia@acme.example")
+	}
+	return all
+}
+
+// notAnswered: a guess is refused like any other, or finds its ticket dead.
+func notAnswered(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, orgusers.ErrExpired) {
+		refusedAs(t, err, orgusers.ErrExpired, orgusers.ReasonTicket)
+		return
+	}
+	refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 }

@@ -214,6 +214,37 @@ func TestR76_LongestMinimum(t *testing.T) {
 	least(15)
 }
 
+// TestC2_Accepting asks for the longest of the person's organizations, not of the one that is joined
+// alone; and takes the words of all.
+func TestC2_Accepting(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	const long = "violins under the stair, seven of them, and a harp"
+	accept := func(email, password string) error {
+		x.acme.Invite(email, orgusers.RoleMember)
+		x.Dispatch()
+		defer func() { x.Clock.Tick(time.Hour) }()
+		_, err := x.Visitor().AcceptInvitation(world.Ctx(), x.Token(email), orgusers.NewAccount{Name: someName(), Password: password})
+		if err != nil {
+			require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Remove{}, x.acme.Member(email).ID))
+		}
+		return err
+	}
+	bolt, err := x.Operator().CreateOrganization(world.Ctx(), orgusers.NewOrganization{Name: "Boltmakers", Owner: "boss@bolt.example", OwnerName: someName()})
+	require.NoError(t, err)
+	x.PatchOrg(bolt, func(o *orgusers.Organization) { o.Settings.Security.MinPassword = 30 })
+	x.demand(orgusers.Security{MinPassword: 20})
+	refusedAs(t, accept("new@acme.example", long[:19]), orgusers.ErrInvalid, orgusers.ReasonTooShort)
+	require.NoError(t, accept("new@acme.example", long[:20]), "who belongs nowhere else")
+	refusedAs(t, accept("boss@bolt.example", long[:29]), orgusers.ErrInvalid, orgusers.ReasonTooShort)
+	refusedAs(t, accept("boss@bolt.example", "Boltmakers Boltmakers Boltmakers"), orgusers.ErrInvalid, orgusers.ReasonContextWord)
+	x.demand(orgusers.Security{MinPassword: 40})
+	refusedAs(t, accept("boss@bolt.example", long[:39]), orgusers.ErrInvalid, orgusers.ReasonTooShort)
+	require.NoError(t, accept("boss@bolt.example", long[:40]))
+	_, err = x.Visitor().SignIn(world.Ctx(), "boss@bolt.example", long[:40])
+	require.NoError(t, err)
+}
+
 // TestC2_ChangePassword: the current one, and a different one.
 func TestC2_ChangePassword(t *testing.T) {
 	t.Parallel()

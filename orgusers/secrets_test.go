@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,7 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 	svc, err := New(conf)
 	require.NoError(t, err)
 	user := User{ID: "u", Password: hash, MFA: factor}
+	actor := Actor{User: "u", Device: KnownDevice("Y2FuYXJ5ZGV2aWNl")}
 	changes := Changes{
 		NewUsers: []User{user},
 		Users:    []UserUpdate{{ID: "u", Patch: UserPatch{Password: Some(hash), MFA: Some(factor)}}},
@@ -94,10 +96,23 @@ func TestS233_SecretsPrintAsNothing(t *testing.T) {
 		"user": user, "a pointer to a user": &user, "users": []User{user}, "users by id": map[UserID]User{"u": user},
 		"view": view, "changes": changes, "a pointer to changes": &changes, "patch": changes.Users[0].Patch,
 		"service": svc, "a service": *svc, "services": []*Service{svc}, "what holds a service": struct{ S *Service }{svc}, "keyring": svc.keys, "a keyring": *svc.keys,
-		"admin": svc.Admin(Actor{}, "o"), "operator": svc.Operator(Actor{}), "account": svc.Account(Actor{}), "visitor": svc.Visitor(Actor{}),
+		"device": actor.Device, "actor": actor, "a pointer to an actor": &actor, "what holds one inside": struct{ a Actor }{actor},
 		"totp bytes": []TOTPSecret{secret}, "recovery code": code, "recovery codes": []RecoveryCode{code}, "a pointer to a recovery code": &code,
 		"enrolment": enrolment, "a pointer to an enrolment": &enrolment, "what holds one": struct{ E Enrolment }{enrolment},
 	}
+	doors := 0
+	for m := range reflect.TypeFor[*Service]().Methods() { // each that is opened for an actor
+		if f := reflect.ValueOf(svc).MethodByName(m.Name); m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[Actor]() && m.Type.NumOut() == 1 {
+			args := []reflect.Value{reflect.ValueOf(actor)}
+			for i := 2; i < m.Type.NumIn(); i++ {
+				args = append(args, reflect.Zero(m.Type.In(i)))
+			}
+			door := f.Call(args)[0].Interface()
+			values[m.Name], values["a pointer to "+m.Name], values["what holds "+m.Name] = door, &door, struct{ door any }{door}
+			doors++
+		}
+	}
+	require.Equal(t, 4, doors)
 	for name, v := range values {
 		text := printed(v)
 		require.NotEmpty(t, text)

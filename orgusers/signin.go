@@ -25,8 +25,8 @@ type SignIn struct {
 	User      UserID    // with StepDone
 	Session   SessionID // with StepDone
 	// Device is to be kept by the browser in a cookie of its own, for as long as it may, and to be shown
-	// as [Actor.Device] when it signs in again. It signs nobody in. With StepDone, if the browser had
-	// none.
+	// by [KnownDevice] as [Actor.Device] when it signs in again. It signs nobody in. With StepDone, if the
+	// browser had none.
 	Device string
 	// Organizations that let the person in by single sign-on only (StepSSO).
 	Organizations []OrgID
@@ -44,36 +44,33 @@ func (s SignIn) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `{"step"
 
 // signer is what the steps of a sign-in share.
 type signer struct {
-	tries  tries
-	known  bool   // the device is
+	attempt
+	ticket string // the hash of the one that the step is taken with; empty: the first step
 	token  token  // of what comes next
 	device string // a new one, for who signs in on a device that is not known
 	result SignIn
-	denied *Error // the answer after the commit: what was wrong is counted
 }
 
 func (c *signer) begin(s *Service, a *Actor, now time.Time) (err error) {
-	c.tries = newTries(a, now)
+	c.tries = newTries(a, c.ticket, now)
 	c.token, err = newToken(s.random)
 	return err
 }
 
-// meet finds out whether the device is known, and readies a new one.
-func (c *signer) meet(s *Service, u *User) (err error) {
-	c.known, c.device = false, ""
-	if u == nil {
-		return nil
-	}
-	if c.known = s.keys.knows(c.tries, u.ID); !c.known {
+// welcome readies a device token for who is not known by one.
+func (c *signer) welcome(s *Service, u *User) (err error) {
+	c.meet(s, u)
+	c.device = ""
+	if u != nil && !c.known {
 		c.device, err = s.keys.newDevice(s.random, u.ID)
 	}
 	return err
 }
 
 // wrong is the one answer to whatever does not fit: unknown, inactive, without password, locked.
-func (c *signer) wrong() error {
-	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, denied(ReasonCredentials)
-	return nil
+func (c *signer) wrong(d *draft, u *User) {
+	c.result = SignIn{RecoveryCodesLeft: -1}
+	c.miss(d, u, denied(ReasonCredentials))
 }
 
 // PasswordSignIn is the command behind [Visitor.SignIn].
@@ -95,13 +92,13 @@ func (c *PasswordSignIn) query(Actor) ViewQuery {
 
 func (c *PasswordSignIn) prove(ctx context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.meet(s, u); err != nil {
+	if err := c.welcome(s, u); err != nil {
 		return err
 	}
-	if err := d.flooded(c.tries, c.known); err != nil {
+	if err := c.admit(s, d, u); err != nil {
 		return err
 	}
-	return c.checked.check(ctx, s, u, u != nil && d.shut(u, c.tries, c.known), c.password)
+	return c.checked.check(ctx, s, u, c.shut, c.password)
 }
 
 func (*PasswordSignIn) authorize(d *draft) *Error { return d.byCredential() }
@@ -109,16 +106,9 @@ func (*PasswordSignIn) authorize(d *draft) *Error { return d.byCredential() }
 func (c *PasswordSignIn) decide(d *draft) error {
 	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
 	u := d.theUser()
-	switch {
-	case u == nil:
-		d.missed(nil, c.tries, false)
-		return c.wrong()
-	case d.shut(u, c.tries, c.known):
-		d.missed(nil, c.tries, c.known) // counts for the sender, not against the person
-		return c.wrong()
-	case !c.checked.right:
-		d.missed(u, c.tries, c.known)
-		return c.wrong()
+	if u == nil || !c.checked.right {
+		c.wrong(d, u)
+		return nil
 	}
 	err := c.proceed(d, u, Session{ProvedAt: d.env.Now})
 	if c.denied == nil {
@@ -148,8 +138,8 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	c.result.Step, c.result.Organizations = step, orgs
 	if refusal != nil {
 		if refusal.Reason == ReasonCredentials {
-			d.missed(nil, c.tries, c.known) // as for a wrong password
-			return c.wrong()
+			c.wrong(d, nil) // as for a wrong password
+			return nil
 		}
 		c.denied = refusal
 		return nil
@@ -168,7 +158,7 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	if step == StepDone {
 		c.result.User, c.result.Session, c.result.Device = u.ID, s.ID, c.device
 		if s.SSO == "" { // a provider knows nothing of one's own credentials
-			u.Failures, u.LockedUntil = 0, pastLock(u.LockedUntil, d.env.Now, c.known)
+			d.unlocked(u, c.known)
 		}
 		if d.env.Now.After(u.LastLogin) {
 			u.LastLogin = d.env.Now
@@ -177,15 +167,6 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	d.registry = append(d.registry, &row[Session]{now: &s})
 	c.result.Token, c.result.ExpiresAt = c.token.secret, s.ExpiresAt
 	return nil
-}
-
-// pastLock keeps a lock that others have caused in force against them when the person gets in by a
-// known device.
-func pastLock(until, now time.Time, known bool) time.Time {
-	if known && now.Before(until) {
-		return until
-	}
-	return time.Time{}
 }
 
 // next is the order of the steps: what a person has not given yet, and the organizations demand.
@@ -267,17 +248,22 @@ func (d *draft) begin(u *User, s *Session) {
 	s.Idle, s.ExpiresAt = idle, now.Add(life)
 }
 
-// evict makes room in the registry for a session or ticket: what is over goes, and of what would be
-// too many the oldest (S-138). A provider's sessions give way to its own only: else it could sign the
-// person out elsewhere.
+// evict makes room in the registry for a session or ticket: of what would be too many the oldest goes
+// (S-138). A provider's sessions give way to its own only: else it could sign the person out elsewhere.
+//
+// What is over gives its row to the new one, unless another does: so no more rows are left behind than
+// a person can have at once, and [Store.Prune] takes those.
 func (d *draft) evict(added *Session) {
 	var kin []*row[Session]
+	var over *row[Session]
+	given := false
 	epoch := d.theUser().SessionsValidFrom
 	for _, r := range d.registry {
 		switch {
 		case r.now == nil || r.now.ID == added.ID:
+			given = given || r.now == nil
 		case !r.now.Live(d.env.Now, epoch):
-			r.now = nil
+			over = cmp.Or(over, r)
 		case (r.now.Step == StepDone) == (added.Step == StepDone) && r.now.SSO == added.SSO:
 			kin = append(kin, r)
 		}
@@ -291,6 +277,9 @@ func (d *draft) evict(added *Session) {
 		if s := kin[0].now; s.Step == StepDone {
 			d.record(note{action: ActionEndSession, user: s.User, email: d.theUser().Address.Email, object: string(s.ID), before: "the oldest of too many"})
 		}
-		kin[0].now = nil
+		kin[0].now, given = nil, true
+	}
+	if over != nil && !given {
+		over.now = nil
 	}
 }

@@ -116,11 +116,16 @@ type ViewQuery struct {
 	Counters []string     // the values of these counters
 	PerUser  []string     // the values of more counters: each of these with each UserID on a row of Members put at its end
 
+	// Live asks how many sessions, beside tickets, the users on the rows of Members and Joined have that
+	// are live at this time ([Session.Live]). Zero: it is not asked.
+	Live time.Time
+
 	// Person asks for one account with its memberships and sessions, by one of the three; in one
 	// statement with the Counters, if nothing else is asked for. Nobody found is no error.
 	Person PersonQuery
 
-	mails []MailKind // whose budgets are looked at: PerUser, once the time is known
+	mails    []MailKind // whose budgets are looked at: PerUser, once the time is known
+	sessions bool       // Live, once the time is known
 }
 
 // PersonQuery names one account in one of three ways; the zero value names none.
@@ -140,7 +145,8 @@ type View struct {
 	Roles   []StackRole
 	// Counters has the counters asked for; one that is missing stands at 0.
 	Counters map[string]int64
-	Person   *Person // nil: nobody was asked for or found
+	Live     map[UserID]int // the sessions asked for; who is missing has none
+	Person   *Person        // nil: nobody was asked for or found
 
 	// Sessions is filled by the service from the host's [Sessions] port; nil: not known.
 	Sessions map[UserID]int

@@ -6,10 +6,10 @@ import (
 )
 
 // ticketed is what the steps of a sign-in after the first share: they are taken with a ticket.
-type ticketed struct {
-	signer
-	ticket string // its hash
-}
+type ticketed struct{ signer }
+
+// withTicket is for the secret that the person holds.
+func withTicket(secret string) ticketed { return ticketed{signer{ticket: ticketHash(secret)}} }
 
 func (c *ticketed) query(Actor) ViewQuery {
 	return ViewQuery{Person: PersonQuery{Token: c.ticket}, Counters: c.tries.keys()}
@@ -25,12 +25,14 @@ func (c *ticketed) authorize(d *draft) *Error {
 	return d.byCredential()
 }
 
-// at returns the live ticket, if it is one for this step (S-098, S-102), and there still is an
-// organization to get into.
+// at returns the live ticket, if it is one for this step (S-098, S-102) and good for another try (C5), and
+// there still is an organization to get into.
 func (c *ticketed) at(d *draft, step Step) (*row[Session], *Error) {
 	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
 	i := slices.IndexFunc(d.registry, func(r *row[Session]) bool { return r.was != nil && r.was.Token == c.ticket })
-	if i < 0 || d.registry[i].was.Step != step || !d.registry[i].was.Live(d.env.Now, d.theUser().SessionsValidFrom) {
+	switch {
+	case i < 0, d.registry[i].was.Step != step, d.counters[c.tries.ticket] >= ticketTries,
+		!d.registry[i].was.Live(d.env.Now, d.theUser().SessionsValidFrom):
 		return nil, expired(ReasonTicket)
 	}
 	switch next, _, refusal := d.next(d.theUser(), d.registry[i].was); {
@@ -62,16 +64,13 @@ func (*EnterCode) Action() Action { return ActionSignIn }
 
 func (c *EnterCode) prove(_ context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.meet(s, u); err != nil {
+	if err := c.welcome(s, u); err != nil {
 		return err
 	}
-	if err := d.flooded(c.tries, c.known); err != nil {
-		return err
+	if err := c.admit(s, d, u); err != nil || u == nil {
+		return err // or authorize says so
 	}
-	if u == nil {
-		return nil // authorize says so
-	}
-	return c.checked.check(s, d, u, d.shut(u, c.tries, c.known), c.code)
+	return c.checked.check(s, d, u, c.shut, c.code)
 }
 
 func (c *EnterCode) decide(d *draft) error {
@@ -80,13 +79,9 @@ func (c *EnterCode) decide(d *draft) error {
 		return refusal
 	}
 	u := d.theUser()
-	switch {
-	case d.shut(u, c.tries, c.known):
-		d.missed(nil, c.tries, c.known)
-		return c.wrong()
-	case !c.checked.right:
-		d.missed(u, c.tries, c.known)
-		return c.wrong()
+	if !c.checked.right {
+		c.wrong(d, u)
+		return nil
 	}
 	c.checked.spend(d, u)
 	if c.checked.recovery {
@@ -106,7 +101,7 @@ func (*ChooseNewPassword) Action() Action { return ActionChangePassword }
 
 func (c *ChooseNewPassword) prove(ctx context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.meet(s, u); err != nil || u == nil {
+	if err := c.welcome(s, u); err != nil || u == nil {
 		return err
 	}
 	if _, refusal := c.at(d, StepPassword); refusal != nil {
@@ -162,7 +157,7 @@ func (*ConfirmEnrolment) Action() Action { return ActionEnrolMFA }
 
 func (c *ConfirmEnrolment) prove(_ context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.meet(s, u); err != nil || u == nil {
+	if err := c.welcome(s, u); err != nil || u == nil {
 		return err
 	}
 	return c.factor.prepare(s, d, u, "ticket "+c.ticket)

@@ -161,7 +161,7 @@ func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 	if err != nil {
 		return named(op, err)
 	}
-	c := &FinishMFAReset{link: l, password: password, tries: newTries(&origin, v.s.now())}
+	c := &FinishMFAReset{attempt: attempt{tries: newTries(&origin, "", v.s.now())}, link: l, password: password}
 	if _, err := v.s.do(ctx, op, origin, c); err != nil {
 		return err
 	}

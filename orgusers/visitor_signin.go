@@ -45,22 +45,23 @@ func (v Visitor) SignInSSO(ctx context.Context, a Assertion) (SignIn, error) {
 }
 
 // EnterCode takes the [StepCode]: a code of the second factor, or a recovery code in any spelling. A
-// wrong one leaves the ticket as it is and counts against the account, like a wrong password.
+// wrong one counts against the account, like a wrong password, and the fifth ends the ticket: then the
+// sign-in begins anew (C5).
 func (v Visitor) EnterCode(ctx context.Context, ticket, code string) (SignIn, error) {
-	c := &EnterCode{ticketed: ticketed{ticket: ticketHash(ticket)}, code: code}
+	c := &EnterCode{ticketed: withTicket(ticket), code: code}
 	return v.step(ctx, "Visitor.EnterCode", c, &c.signer)
 }
 
 // ChooseNewPassword takes the [StepPassword]. One that is refused leaves the ticket as it is (S-105).
 // All other sessions end.
 func (v Visitor) ChooseNewPassword(ctx context.Context, ticket, password string) (SignIn, error) {
-	c := &ChooseNewPassword{ticketed: ticketed{ticket: ticketHash(ticket)}, next: newPassword{text: password}}
+	c := &ChooseNewPassword{ticketed: withTicket(ticket), next: newPassword{text: password}}
 	return v.step(ctx, "Visitor.ChooseNewPassword", c, &c.signer)
 }
 
 // BeginEnrolment begins the [StepEnrol]. The ticket stays as it is, for [Visitor.ConfirmEnrolment].
 func (v Visitor) BeginEnrolment(ctx context.Context, ticket string) (Enrolment, error) {
-	c := &BeginEnrolment{ticketed: ticketed{ticket: ticketHash(ticket)}}
+	c := &BeginEnrolment{ticketed: withTicket(ticket)}
 	if _, err := v.step(ctx, "Visitor.BeginEnrolment", c, &c.signer); err != nil {
 		return Enrolment{}, err
 	}
@@ -70,7 +71,7 @@ func (v Visitor) BeginEnrolment(ctx context.Context, ticket string) (Enrolment, 
 // ConfirmEnrolment takes the [StepEnrol] with a code from the new second factor. It returns ten
 // recovery codes, which are shown here once.
 func (v Visitor) ConfirmEnrolment(ctx context.Context, ticket, enrolment, code string) (SignIn, []RecoveryCode, error) {
-	c := &ConfirmEnrolment{ticketed: ticketed{ticket: ticketHash(ticket)}, factor: newFactor{token: enrolment, code: code}}
+	c := &ConfirmEnrolment{ticketed: withTicket(ticket), factor: newFactor{token: enrolment, code: code}}
 	in, err := v.step(ctx, "Visitor.ConfirmEnrolment", c, &c.signer)
 	if err != nil {
 		return SignIn{}, nil, err

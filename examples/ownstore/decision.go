@@ -19,6 +19,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (v orgusers.View
 	if o := st.Orgs[q.Org]; o != nil {
 		u, k := o.view(&q, &v)
 		users, keys = append(users, u...), append(keys, k...)
+		v.Live = st.live(&q, v.Members)
 	} else if q.Org != "" {
 		return v, orgusers.ErrNotFound
 	}

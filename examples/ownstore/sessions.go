@@ -59,6 +59,20 @@ func (s *state) person(q orgusers.PersonQuery) *orgusers.Person {
 	return &p
 }
 
+// live counts the live sessions of who is on some rows.
+func (s *state) live(q *orgusers.ViewQuery, rows []orgusers.Member) map[orgusers.UserID]int {
+	live := map[orgusers.UserID]int{}
+	for _, n := range s.Sessions {
+		asked := slices.ContainsFunc(rows, func(m orgusers.Member) bool {
+			return m.User == n.User && (slices.Contains(q.Members, m.ID) || slices.Contains(q.Joined, m.User))
+		})
+		if asked && !q.Live.IsZero() && n.Step == orgusers.StepDone && n.Live(q.Live, s.Users[n.User].SessionsValidFrom) {
+			live[n.User]++
+		}
+	}
+	return live
+}
+
 // register writes sessions and IP rules. An account takes its sessions with it.
 func (s *state) register(c *orgusers.Changes) bool {
 	for _, up := range c.DeleteUsers {

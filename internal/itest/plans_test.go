@@ -154,6 +154,7 @@ func operations(t testing.TB, s orgusers.Store) []func() error {
 			Org: "o", Request: "r", Members: []orgusers.MemberID{"o-m0001", "o-m0003"}, Joined: []orgusers.UserID{"o-u3"},
 			Keys: []orgusers.AddressKey{"u0004@o.example"}, Subjects: []string{"s1"}, Owner: true, Inviters: true, Grants: true, Owned: true,
 			Stacks: []orgusers.StackID{"s"}, Roles: true, Users: []orgusers.UserID{"o-u5"}, UserKeys: []orgusers.AddressKey{"u0006@o.example"},
+			Live: at(9),
 		}),
 		reads(orgusers.ViewQuery{Org: "o", AllStack: true}),
 		reads(orgusers.ViewQuery{Request: "r"}),
@@ -162,6 +163,9 @@ func operations(t testing.TB, s orgusers.Store) []func() error {
 		reads(orgusers.ViewQuery{Person: orgusers.PersonQuery{Token: "token of n1"}, Counters: []string{"k", "l"}}),
 		func() error { _, err := s.Session(ctx, "token of n1"); return err },
 		func() error { return s.Seen(ctx, "n1", at(9)) },
+		func() error {
+			return s.Commit(ctx, orgusers.Changes{DeleteSessions: []orgusers.SessionID{"n1"}, NewSessions: []orgusers.Session{filledSession("n1", "o-u1")}})
+		},
 		func() error { _, err := s.Access(ctx, "o-u1", "o"); return err },
 		func() error { return s.Touch(ctx, "o-u1", at(5)) },
 		func() error {
@@ -261,7 +265,7 @@ func TestP3_Bulk(t *testing.T) {
 		})
 		c.Revoked = append(c.Revoked, orgusers.Revoke{Member: m, Stack: orgusers.StackID(fmt.Sprint("s", i%7))})
 	}
-	q.Org, q.Inviters, q.Grants, q.Owned = "o", true, true, true
+	q.Org, q.Inviters, q.Grants, q.Owned, q.Live = "o", true, true, true, at(9)
 	control.Reset()
 	view(t, s, q)
 	require.Len(t, control.Statements(), 3)

@@ -28,6 +28,7 @@ func Roles(t *testing.T, open Opener) {
 	c.run("S-049 nothing is remembered", roleRemembered)
 	c.run("S-051 only active people act", roleStatus)
 	c.run("S-053 stacks and organization are apart", roleStacks)
+	c.run("R6.5 who has no session is skipped", roleNoSession)
 }
 
 // everyOperation is one of each, such that it would change a plain member.

@@ -104,7 +104,7 @@ func (c *canaries) given(s *stage) {
 		}
 	}
 	c.clean("what was given", shown...)
-	device := orgusers.Actor{Device: s.in.Device, IP: s.Owner.IP}
+	device := orgusers.Actor{Device: orgusers.KnownDevice(s.in.Device), IP: s.Owner.IP}
 	c.clean("who comes by it", device, &device)
 }
 

@@ -189,6 +189,20 @@ func (s *Store) person(q orgusers.PersonQuery) *orgusers.Person {
 	return &p
 }
 
+// live counts an account's sessions, without tickets, that are live at this time; none where the time is zero.
+func (s *Store) live(user orgusers.UserID, at time.Time) (n int) {
+	u := s.users[user]
+	if u == nil || at.IsZero() {
+		return 0
+	}
+	for session := range s.registry.byUser[user] {
+		if session.Step == orgusers.StepDone && session.Live(at, u.SessionsValidFrom) {
+			n++
+		}
+	}
+	return n
+}
+
 // IPRules returns one page of IP rules. An account, a place and an organization have few, so they are sorted here.
 func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers.IPRuleView, error) {
 	unlock, err := s.read(ctx)

@@ -89,6 +89,12 @@ func (r *reading) readOrganization(o *organization, q *orgusers.ViewQuery) {
 	}
 	for _, m := range people {
 		r.row(m)
+		if n := r.s.live(m.User, q.Live); n > 0 {
+			if r.view.Live == nil {
+				r.view.Live = make(map[orgusers.UserID]int)
+			}
+			r.view.Live[m.User] = n
+		}
 		if q.Owned && m.User != "" { // nobody's stacks are not the pending ones'
 			stacks = slices.AppendSeq(stacks, maps.Keys(o.owned[m.User]))
 		}

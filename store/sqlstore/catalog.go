@@ -15,15 +15,21 @@ const (
 	selectStacks   = `SELECT 0, s.id, s.name, s.owner_id, s.created_at, '' FROM orgusers_stacks AS s WHERE s.org_id = ?`
 	selectRoles    = `SELECT 1, r.id, r.name, '', 0, r.permissions FROM orgusers_stack_roles AS r WHERE r.org_id = ?`
 	selectCounters = `SELECT 2, c.name, '', '', c.total, '' FROM orgusers_counters AS c WHERE c.name IN `
+
+	// The sessions that [orgusers.Session.Live] holds for live, at a time that is asked for twice.
+	selectLive = `SELECT 3, u.id, '', '', (SELECT COUNT(*) FROM orgusers_sessions AS n WHERE n.user_id = u.id AND n.step = 'done'
+ AND n.created_at > u.sessions_valid_from AND n.expires_at > ? AND n.seen_at + n.idle > ?), '' FROM orgusers_users AS u WHERE u.id IN `
 )
 
-// catalogQuery says which stacks, roles and counters a view wants.
+// catalogQuery says which stacks, roles, counters and numbers of sessions a view wants.
 type catalogQuery struct {
 	stacks    []orgusers.StackID
 	owners    []orgusers.UserID // the stacks of these
 	allStacks bool
 	roles     bool
 	counters  []string
+	at        int64             // when sessions are to be live
+	people    []orgusers.UserID // of these
 }
 
 // perUser adds the counters of people: each prefix with each of their ids.
@@ -36,17 +42,20 @@ func (q *catalogQuery) perUser(prefixes []string, people []orgusers.UserID) {
 	q.counters = distinct(q.counters)
 }
 
-// readCatalog reads stacks, roles and counters, in one statement unless the lists are long.
+// readCatalog reads stacks, roles, counters and numbers of sessions, in one statement unless the lists are long.
 func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalogQuery, v *orgusers.View) error {
 	if q.allStacks {
 		q.stacks, q.owners = nil, nil
 	}
-	n := parts(len(q.stacks), len(q.owners), len(q.counters))
+	n := parts(len(q.stacks), len(q.owners), len(q.counters), len(q.people))
 	if q.allStacks || q.roles {
 		n = max(n, 1)
 	}
 	if len(q.counters) > 0 && v.Counters == nil {
 		v.Counters = make(map[string]int64, len(q.counters))
+	}
+	if len(q.people) > 0 {
+		v.Live = make(map[orgusers.UserID]int)
 	}
 	seen := make(map[orgusers.StackID]bool)
 	for i := range n {
@@ -58,6 +67,9 @@ func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalog
 				return err
 			}
 			switch stack := orgusers.StackID(id); {
+			case kind == 3 && number == 0:
+			case kind == 3:
+				v.Live[orgusers.UserID(id)] = int(number)
 			case kind == 2:
 				v.Counters[id] = number
 			case kind == 1:
@@ -106,6 +118,11 @@ func (q *catalogQuery) part(org orgusers.OrgID, i int) *text {
 		t.union()
 		t.add(selectCounters)
 		list(&t, counters)
+	}
+	if people := part(q.people, i); len(people) > 0 {
+		t.union()
+		t.add(selectLive, q.at, q.at)
+		list(&t, people)
 	}
 	return &t
 }

@@ -33,8 +33,7 @@ func (s *Store) Commit(ctx context.Context, c orgusers.Changes) error {
 			func() error { return w.updateUsers(ctx, c.Users) },
 			func() error { return w.deleteUsers(ctx, c.DeleteUsers) },
 			func() error { return w.insertUsers(ctx, c.NewUsers) },
-			func() error { return w.deleteSessions(ctx, c.DeleteSessions) },
-			func() error { return w.insertSessions(ctx, c.NewSessions) },
+			func() error { return w.changeSessions(ctx, c.DeleteSessions, c.NewSessions) },
 			func() error { return w.deleteIPRules(ctx, c.DeleteIPRules) },
 			func() error { return w.insertIPRules(ctx, c.NewIPRules) },
 

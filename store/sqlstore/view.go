@@ -76,8 +76,8 @@ var (
 )
 
 // View implements [orgusers.Store]. It costs one statement per 1,024 ids for the organization with the
-// request, the members and the accounts; one for the members' grants; one for stacks, roles and
-// counters; and one for a person with the counters.
+// request, the members and the accounts; one for the members' grants; one for stacks, roles,
+// counters and numbers of sessions; and one for a person with the counters.
 func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
 	w, err := s.alone(ctx)
 	if err != nil {
@@ -271,32 +271,37 @@ func (r *viewReader) grants(ctx context.Context) error {
 
 func (r *viewReader) catalog(ctx context.Context) error {
 	q := catalogQuery{counters: slices.Clone(r.counters)}
-	people := r.people()
-	q.perUser(r.q.PerUser, people)
 	if r.q.Org != "" {
 		q.stacks, q.allStacks, q.roles = distinct(r.q.Stacks), r.q.AllStack, r.q.Roles
 	}
-	if r.q.Org != "" && r.q.Owned {
-		q.owners = distinct(people, r.q.Joined)
-		if r.q.Owner {
-			q.owners = distinct(q.owners, []orgusers.UserID{r.v.Org.OwnerID})
+	if r.q.Owned || len(r.q.PerUser) > 0 || !r.q.Live.IsZero() {
+		people := r.people(r.q.Members, nil)
+		q.perUser(r.q.PerUser, people)
+		if r.q.Org != "" && r.q.Owned {
+			q.owners = distinct(people, r.q.Joined)
+			if r.q.Owner {
+				q.owners = distinct(q.owners, []orgusers.UserID{r.v.Org.OwnerID})
+			}
 		}
+	}
+	if !r.q.Live.IsZero() {
+		q.at, q.people = micros(r.q.Live), r.people(r.q.Members, r.q.Joined)
 	}
 	return r.readCatalog(ctx, r.q.Org, q, r.v)
 }
 
-// people are the users on the rows of Members.
-func (r *viewReader) people() []orgusers.UserID {
-	if !r.q.Owned && len(r.q.PerUser) == 0 {
-		return nil
+// people are the users on the rows with one of these ids, or of one of these users.
+func (r *viewReader) people(members []orgusers.MemberID, joined []orgusers.UserID) []orgusers.UserID {
+	row, user := make(map[orgusers.MemberID]bool, len(members)), make(map[orgusers.UserID]bool, len(joined))
+	for _, id := range members {
+		row[id] = true
 	}
-	asked := make(map[orgusers.MemberID]bool, len(r.q.Members))
-	for _, id := range r.q.Members {
-		asked[id] = true
+	for _, id := range joined {
+		user[id] = true
 	}
 	var users []orgusers.UserID
 	for i := range r.v.Members {
-		if m := &r.v.Members[i]; asked[m.ID] && m.User != "" {
+		if m := &r.v.Members[i]; m.User != "" && (row[m.ID] || user[m.User]) {
 			users = append(users, m.User)
 		}
 	}

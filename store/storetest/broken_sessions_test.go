@@ -32,9 +32,43 @@ func brokenSessions() []broken {
 			}
 		})
 	}
+	// live counts more sessions than there are live ones.
+	live := func(too func(u *orgusers.User, n *orgusers.Session, at time.Time) bool) func(orgusers.Store) orgusers.Store {
+		return with(func(s *spy) {
+			s.viewed = func(q orgusers.ViewQuery, v *orgusers.View, err error) error {
+				if v.Live == nil {
+					v.Live = make(map[orgusers.UserID]int)
+				}
+				for i := range v.Members {
+					p, _ := s.Store.View(ctx, orgusers.ViewQuery{Person: orgusers.PersonQuery{User: v.Members[i].User}})
+					for j := range personIn(p).Sessions {
+						if n := &p.Person.Sessions[j]; !q.Live.IsZero() && slices.Contains(q.Members, v.Members[i].ID) && too(&p.Person.User, n, q.Live) {
+							v.Live[n.User]++
+						}
+					}
+				}
+				return err
+			}
+		})
+	}
 	return []broken{
 		{"keeps addresses unmapped", []string{"Kept/Session"}, sessions(func(n *orgusers.Session) { n.IP = n.IP.Unmap() })},
 		{"forgets what a ticket is for", []string{"Kept/Session", "Session/Replaced*", "Person/ByID*"}, sessions(func(n *orgusers.Session) { n.Step = orgusers.StepDone })},
+		{"counts tickets as sessions", []string{"View/LiveSessions"}, live(func(_ *orgusers.User, n *orgusers.Session, at time.Time) bool {
+			return n.Live(at, time.Time{}) && n.Step != orgusers.StepDone
+		})},
+		{"counts sessions from before the epoch", []string{"View/LiveSessions"}, live(func(u *orgusers.User, n *orgusers.Session, at time.Time) bool {
+			return n.Step == orgusers.StepDone && n.Live(at, time.Time{}) && !n.CreatedAt.After(u.SessionsValidFrom)
+		})},
+		{"counts sessions that nobody uses", []string{"View/LiveSessions"}, live(func(u *orgusers.User, n *orgusers.Session, at time.Time) bool {
+			return n.Step == orgusers.StepDone && n.CreatedAt.After(u.SessionsValidFrom) && at.Before(n.ExpiresAt) && !n.Live(at, u.SessionsValidFrom)
+		})},
+		{"counts sessions that have expired", []string{"View/LiveSessions"}, live(func(u *orgusers.User, n *orgusers.Session, at time.Time) bool {
+			return n.Step == orgusers.StepDone && n.CreatedAt.After(u.SessionsValidFrom) && !at.Before(n.ExpiresAt)
+		})},
+		{"knows of no sessions", []string{"View/LiveSessions"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) { q.Live = time.Time{} }
+		})},
 		{"answers an unknown token with nothing", []string{"Session/ByItsToken*"}, with(func(s *spy) {
 			s.session = func(string, *orgusers.SessionView, error) error { return nil }
 		})},
@@ -63,6 +97,16 @@ func brokenSessions() []broken {
 					if slices.Contains(c.DeleteSessions, n.ID) {
 						return orgusers.ErrConflict
 					}
+				}
+				return nil
+			}
+		})},
+		{"keeps the session whose place another takes", []string{"Session/InThePlace*"}, with(func(s *spy) {
+			s.commit = func(_ context.Context, c *orgusers.Changes) error {
+				if len(c.NewSessions) > 0 {
+					c.DeleteSessions = slices.DeleteFunc(c.DeleteSessions, func(id orgusers.SessionID) bool {
+						return !slices.ContainsFunc(c.NewSessions, func(n orgusers.Session) bool { return n.ID == id })
+					})
 				}
 				return nil
 			}
@@ -297,4 +341,12 @@ func brokenSessions() []broken {
 			}
 		})},
 	}
+}
+
+// personIn is the person that a view is of, if any.
+func personIn(v orgusers.View) orgusers.Person {
+	if v.Person == nil {
+		return orgusers.Person{}
+	}
+	return *v.Person
 }

@@ -135,6 +135,9 @@ func (w *world) read(q orgusers.ViewQuery) orgusers.View {
 	if len(v.Counters) == 0 {
 		v.Counters = nil // no map is as good as an empty one
 	}
+	if len(v.Live) == 0 {
+		v.Live = nil
+	}
 	return sortedView(v)
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +16,9 @@ func sessionChecks() []check {
 		{"Kept/Session", keptSession},
 		{"Session/ByItsTokenWithTheEpoch", sessionByToken},
 		{"Session/ReplacedUnderItsID", sessionReplaced},
+		{"Session/InThePlaceOfAnother", sessionInPlace},
 		{"Session/NotFoundWithoutItsAccount", sessionOfNobody},
+		{"View/LiveSessions", viewLive},
 		{"Seen/RaisesAndTouchesNoVersion", seenRaises},
 		{"Seen/OtherSessionsStay", seenOthers},
 		{"Person/ByIDByAddressAndByToken", personThreeWays},
@@ -104,6 +107,96 @@ func sessionReplaced(w *world) {
 	w.same(is, w.session(is.Token).Session)
 	w.same(other, w.session(other.Token).Session)
 	w.same(sortedSessions(is, other), w.read(orgusers.ViewQuery{Person: orgusers.PersonQuery{User: was.User}}).Person.Sessions)
+}
+
+// sessionInPlace: one session may take the place of another, or of several, with a token that was theirs.
+func sessionInPlace(w *world) {
+	one, two, three := w.signIn("ann"), w.signIn("ann"), w.signIn("ann")
+	theirs := w.signIn("owner")
+	place := func(n orgusers.Session, gone ...orgusers.SessionID) error {
+		return w.Commit(w.ctx, orgusers.Changes{
+			Users: w.updates([]orgusers.UserID{n.User}, orgusers.UserPatch{}), DeleteSessions: gone, NewSessions: []orgusers.Session{n},
+		})
+	}
+	shows := func(want ...orgusers.Session) {
+		w.Helper()
+		w.same(sortedSessions(want...), w.read(orgusers.ViewQuery{Person: orgusers.PersonQuery{User: one.User}}).Person.Sessions)
+		w.same(theirs, w.session(theirs.Token).Session)
+	}
+	n := w.newSession(one.User)
+	n.Step, n.Agent, n.IP, n.MFAAt, n.Idle = orgusers.StepCode, "another", netip.MustParseAddr("2001:db8::9"), moment(4), 7*time.Second
+	require.NoError(w, place(n, one.ID))
+	w.noSession(one.Token, "its place is another's")
+	shows(n, two, three)
+	for name, spoil := range map[string]func(n *orgusers.Session){
+		"an id that is there":         func(n *orgusers.Session) { n.ID = theirs.ID },
+		"a token that is there":       func(n *orgusers.Session) { n.Token = theirs.Token },
+		"a token of who stays":        func(n *orgusers.Session) { n.Token = three.Token },
+		"the id of the one who stays": func(n *orgusers.Session) { n.ID = three.ID },
+	} {
+		other := w.newSession(one.User)
+		spoil(&other)
+		require.ErrorIs(w, place(other, two.ID), orgusers.ErrConflict, name)
+		shows(n, two, three)
+	}
+	require.ErrorIs(w, place(w.newSession(one.User), one.ID), orgusers.ErrConflict, "the place is gone")
+	require.ErrorIs(w, place(w.newSession(one.User), two.ID, one.ID), orgusers.ErrConflict, "and so are both, then")
+	shows(n, two, three)
+	last := w.newSession(one.User)
+	last.ID, last.Token = n.ID, three.Token
+	require.NoError(w, place(last, n.ID, two.ID, three.ID), "with an id and a token that go")
+	shows(last)
+}
+
+// viewLive: tickets do not count, nor what is over by age, disuse or the account's epoch, to the
+// microsecond; nor anybody on another row.
+func viewLive(w *world) {
+	k, other := w.cast(), w.cast()
+	stranger := w.account("stranger")
+	now := moment(50)
+	tick := time.Microsecond
+	for _, u := range []orgusers.UserID{k.ann.User, k.dan.User} {
+		require.NoError(w, w.Commit(w.ctx, orgusers.Changes{
+			Users: w.updates([]orgusers.UserID{u}, orgusers.UserPatch{SessionsValidFrom: orgusers.Some(moment(10))}),
+		}))
+	}
+	add := func(u orgusers.UserID, change func(n *orgusers.Session)) {
+		n := w.newSession(u)
+		n.CreatedAt, n.SeenAt, n.ExpiresAt, n.Idle = moment(11), moment(40), moment(100), time.Hour
+		change(&n)
+		w.keep(n)
+	}
+	add(k.ann.User, func(*orgusers.Session) {})
+	add(k.ann.User, func(n *orgusers.Session) { n.CreatedAt = moment(10).Add(tick) })
+	add(k.ann.User, func(n *orgusers.Session) { n.ExpiresAt = now.Add(tick) })
+	add(k.ann.User, func(n *orgusers.Session) { n.Idle = now.Sub(n.SeenAt) + tick })
+	for _, change := range []func(n *orgusers.Session){
+		func(n *orgusers.Session) { n.CreatedAt = moment(10) },
+		func(n *orgusers.Session) { n.ExpiresAt = now },
+		func(n *orgusers.Session) { n.Idle = now.Sub(n.SeenAt) },
+		func(n *orgusers.Session) { n.Step = orgusers.StepCode },
+		func(n *orgusers.Session) { n.Step = orgusers.StepEnrol },
+	} {
+		add(k.ann.User, change)
+		add(k.dan.User, change)
+	}
+	add(k.owner.User, func(n *orgusers.Session) { n.CreatedAt = moment(1) }) // whose account has no epoch
+	add(stranger.ID, func(*orgusers.Session) {})
+	add(w.account("bob").ID, func(*orgusers.Session) {}) // whose row is pending
+
+	members := []orgusers.MemberID{k.ann.ID, k.dan.ID, k.bob.ID, k.cat.ID, "nobody"}
+	require.Equal(w, map[orgusers.UserID]int{k.ann.User: 4},
+		w.read(orgusers.ViewQuery{Org: k.org, Members: members, Live: now}).Live)
+	require.Equal(w, map[orgusers.UserID]int{k.ann.User: 4, k.owner.User: 1}, w.read(orgusers.ViewQuery{
+		Org: k.org, Members: members, Joined: []orgusers.UserID{k.owner.User, stranger.ID, k.ann.User}, Owner: true, Live: now,
+	}).Live)
+	require.Empty(w, w.read(orgusers.ViewQuery{Org: k.org, Members: []orgusers.MemberID{k.dan.ID}, Live: now}).Live)
+	require.Empty(w, w.read(orgusers.ViewQuery{Org: k.org, Members: members, Owner: true}).Live, "nobody asks")
+	require.Empty(w, w.read(orgusers.ViewQuery{Org: other.org, Members: members, Live: now}).Live, "their rows are elsewhere")
+	require.Equal(w, map[orgusers.UserID]int{k.ann.User: 2}, // beside all else that is asked with it
+		w.read(orgusers.ViewQuery{
+			Org: k.org, Members: members, Live: moment(99), AllStack: true, Roles: true, Owned: true, PerUser: []string{"h/"}, Counters: []string{"c"},
+		}).Live)
 }
 
 func sessionOfNobody(w *world) {

@@ -166,13 +166,20 @@ func (c *AcceptInvitation) account(d *draft, m *Member) (*User, error) {
 	if name {
 		u.Name = clean
 	}
-	u.Verified, u.Password, u.MFA = true, c.hash, MFA{}
+	if known.was != nil {
+		d.distrust(m.ID, u)
+	}
+	u.Verified, u.Password = true, c.hash
+	return u, nil
+}
+
+// distrust drops everything that could let somebody else into an account that nobody has proved to own,
+// before the person it is meant for gets it (S-002).
+func (d *draft) distrust(m MemberID, u *User) {
+	u.Password, u.MFA = "", MFA{}
 	u.ResetLink, u.MFAResetLink, u.ResetRequired = "", "", false
 	u.Failures, u.LockedUntil = 0, time.Time{} // a lock is of the other one's tries
-	if known.was != nil {
-		d.endSessions(m.ID, u)
-	}
-	return u, nil
+	d.endSessions(m, u)
 }
 
 // accountNeeds says what accepting asks for. Who signs in by single sign-on only needs no password.

@@ -22,8 +22,9 @@ func (Leave) decide(d *draft) error {
 		return denied(ReasonOwnerMustTransfer)
 	case d.org.now.idpManaged(d.self):
 		return denied(ReasonIdPManaged)
-	case d.lastAdministrator(d.self):
-		return denied(ReasonLastAdmin)
+	}
+	if v := d.mayGo(d.self); !v.ok() {
+		return denied(v.Reason)
 	}
 	d.record(note{member: d.self, before: describe(d.self)})
 	d.expel(d.byID[d.self.ID])
@@ -166,8 +167,9 @@ func (c ForgotPassword) query(Actor) ViewQuery { return ViewQuery{Person: Person
 
 func (ForgotPassword) authorize(d *draft) *Error { return d.byCredential() }
 
-// decide mails to who may sign in with a password of their own, now or after a reset: to nobody without
-// an account, inactive everywhere, in disabled organizations, or by single sign-on only (R7.18, R2.30).
+// decide mails to nobody without an account, inactive everywhere, or in disabled organizations (R7.18). Who
+// signs in by single sign-on only may set a password too: it opens nothing until that is left (R2.24,
+// R2.30), and without one nobody can take an ownership over.
 //
 // Something is written for everybody: a commit takes longer than none (S-145).
 func (c ForgotPassword) decide(d *draft) error {
@@ -176,8 +178,7 @@ func (c ForgotPassword) decide(d *draft) error {
 	if u == nil {
 		return nil
 	}
-	step, _, refusal := d.next(u, &Session{})
-	if refusal != nil || step == StepSSO {
+	if _, _, refusal := d.next(u, &Session{}); refusal != nil {
 		return nil
 	}
 	d.mailReset("", u, MailPasswordReset, d.policy.Lifetimes.Forgotten)

@@ -18,6 +18,7 @@ const (
 	ActionResendInvitation   Action = "invitation.resend"
 	ActionUnlock             Action = "member.unlock"
 	ActionSetWithoutSSO      Action = "member.set_without_sso"
+	ActionUnlinkSSO          Action = "member.unlink_sso"
 )
 
 // What else happens in an organization.

@@ -111,7 +111,7 @@ func (a Admin) SetAllowedDomains(ctx context.Context, domains ...string) error {
 }
 
 // SetSSO says how the organization uses single sign-on. Only the owner may (R1.5); where there is none,
-// the administrators. It counts at once: sessions that the organization now does not accept are no
+// the administrators, one of whom stays able to come in without it ([SSO.Keeper]). It counts at once: sessions that the organization now does not accept are no
 // good in it any more. Memberships stay as they are (R2.20), and so do the roles that a mapping gave.
 func (a Admin) SetSSO(ctx context.Context, sso SSO) error {
 	_, err := a.s.do(ctx, "Admin.SetSSO", a.actor, SetSSO{a.org, sso})
@@ -135,7 +135,9 @@ func (a Admin) SetSecurity(ctx context.Context, security Security) error {
 }
 
 // OfferOwnership mails an offer of the ownership; it takes effect when accepted, and then the actor
-// is a Member (R4.1). Only the owner may. A new offer replaces the one before.
+// is a Member (R4.1). Only the owner may. A new offer replaces the one before. ErrInvalid with
+// [ReasonPasswordRequired]: this person comes by single sign-on alone, and the owner must get in without it
+// (R2.23); [Visitor.ForgotPassword] sets a password.
 func (a Admin) OfferOwnership(ctx context.Context, email string) error {
 	to, fe := parseAddressField("email", email)
 	if fe != nil {

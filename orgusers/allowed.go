@@ -39,7 +39,7 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 		if t.m == nil {
 			continue
 		}
-		row := make(map[Action]Decision, 13)
+		row := make(map[Action]Decision, 14)
 		for _, operation := range sampleOperations(t.m) {
 			row[operation.Action()] = d.decision(operation, t)
 		}
@@ -87,5 +87,6 @@ func sampleOperations(m *Member) []Operation {
 		ResendInvitation{},
 		Unlock{},
 		SetWithoutSSO{Allow: !m.WithoutSSO},
+		UnlinkSSO{},
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // Operation is one of the things an administrator does to people: [Remove], [SetRole], [SetStacks],
 // [Deactivate], [Reactivate], [Delete], [Rename], [ForcePasswordReset], [ResetMFA], [EndSessions],
-// [ResendInvitation], [Unlock], [SetWithoutSSO]. Each works on one person and on many through the same engine: a
+// [ResendInvitation], [Unlock], [SetWithoutSSO], [UnlinkSSO]. Each works on one person and on many through the same engine: a
 // single action is a bulk of one.
 type Operation interface {
 	Action() Action

@@ -119,6 +119,7 @@ func TestDecideRandomBulks(t *testing.T) {
 					orgusers.ResendInvitation{},
 					orgusers.Unlock{},
 					orgusers.SetWithoutSSO{Allow: r.IntN(2) == 0},
+					orgusers.UnlinkSSO{},
 					orgusers.SetStacks{Stacks: []orgusers.StackAccess{{Stack: web, Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}, {Stack: shop}}},
 				}
 				var on []string

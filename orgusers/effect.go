@@ -27,7 +27,7 @@ type Effect struct {
 	Member    MemberID
 	User      UserID
 	Mail      MailData  // for EffectMail
-	Before    time.Time // for EffectEndSessions: sessions that began at or before it
+	Before    time.Time // for EffectEndSessions: sessions that began at or before it; for EffectFirewall: the end of the rule to watch
 	CreatedAt time.Time
 
 	// What the outbox itself keeps.

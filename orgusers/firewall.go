@@ -3,6 +3,7 @@ package orgusers
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Firewall is the host's own, if it has one that is told which addresses are open. Without it, hosts ask
@@ -13,6 +14,10 @@ import (
 // A rule is told as its organization, address and resource, which are what to open or close: several
 // sessions may hold the same, and Revoke comes when the last of them has ended (R12.4). Calls for the
 // same address and resource may come at the same time, from several workers; the last word is right.
+//
+// How soon it is told: with the next Dispatch after a change, after a rule's end, and after the moment at
+// which a session that nobody uses is over, so with [Service.Run] within its interval. [Operator.Prune] is
+// not needed for it.
 type Firewall interface {
 	Open(ctx context.Context, rules []IPRule) error
 	Revoke(ctx context.Context, rules []IPRule) error
@@ -24,7 +29,7 @@ const (
 )
 
 // firewallEffects has the firewall told of everybody whose rules may have come or gone: all that can open
-// or end one passes here. A rule has it told at its end, too, when nothing else did.
+// or end one passes here. A rule is watched until its end, too ([Service.watch]), when nothing else ends it.
 func (d *draft) firewallEffects(c *Changes) {
 	if !d.env.Firewall {
 		return
@@ -43,7 +48,10 @@ func (d *draft) firewallEffects(c *Changes) {
 		if r.now != nil {
 			tell(r.now.User)
 			e := d.effect(EffectFirewall, "", r.now.User)
-			e.DueAt = r.now.ExpiresAt
+			e.Before, e.DueAt = r.now.ExpiresAt, r.now.ExpiresAt
+			if s := d.current(); s != nil {
+				e.DueAt = earlier(e.DueAt, s.was.SeenAt.Add(s.was.Idle))
+			}
 			c.Effects = append(c.Effects, e)
 		}
 	}
@@ -64,13 +72,52 @@ func (d *draft) firewallEffects(c *Changes) {
 		}
 	}
 	for _, r := range d.members {
-		if r.was != nil && r.was.Status == StatusActive && (r.now == nil || r.now.Status != StatusActive) {
+		if r.was != nil && r.was.Status == StatusActive && (r.now == nil || r.now.Status != StatusActive || r.was.WithoutSSO && !r.now.WithoutSSO) {
 			tell(r.was.User)
 		}
 	}
-	if d.org.was != nil && !d.org.was.Disabled && d.org.now.Disabled {
+	if d.org.was != nil && demandsMore(d.org.was, d.org.now) {
 		c.Effects = append(c.Effects, d.effect(EffectFirewall, "", "")) // all of its rules
 	}
+}
+
+// demandsMore reports whether rules of an organization may have ended because of what it is now.
+func demandsMore(was, now *Organization) bool {
+	return !was.Disabled && now.Disabled || was.OwnerID != now.OwnerID || was.Settings.SSO != now.Settings.SSO ||
+		!was.Settings.Security.RequireMFA && now.Settings.Security.RequireMFA
+}
+
+// watch has the firewall told when a rule has ended by itself: at its end, or before that because nobody used
+// its session, which writes nothing that would tell. While the rule is in force it comes again later; a look
+// at which nothing has ended is one read. Each rule has one watch, which knows it by its end.
+func (s *Service) watch(ctx context.Context, e *Effect) error {
+	if s.firewall == nil {
+		return nil // there was one when it was written
+	}
+	page, err := s.store.IPRules(ctx, IPRuleQuery{User: e.User, Limit: personIPRules})
+	if err != nil {
+		return err
+	}
+	now, ended := s.now(), false
+	var again time.Time
+	for i := range page {
+		v := &page[i]
+		switch {
+		case !v.InForce(now):
+			ended = true
+		case v.ExpiresAt.Equal(e.Before) && (again.IsZero() || v.ends().Before(again)):
+			again = v.ends()
+		}
+	}
+	if ended {
+		if err := s.tellFirewall(ctx, e); err != nil {
+			return err
+		}
+	}
+	if again.IsZero() {
+		return nil
+	}
+	return laterError{again}
 }
 
 // tellFirewall makes the firewall agree with the rules of a person, or of an organization, as they are

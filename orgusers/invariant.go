@@ -18,6 +18,9 @@ func (d *draft) check() *Error {
 		if now.Tally.Admins < 1 {
 			return broken("an owner-less organization keeps an active administrator (R12.5)")
 		}
+		if e := d.checkKeeper(broken); e != nil {
+			return e
+		}
 	} else if e := d.checkOwner(broken); e != nil {
 		return e
 	}
@@ -44,18 +47,37 @@ func (d *draft) check() *Error {
 // checkOwner: the owner is one active administrator on the roster (R1.1, R1.14).
 func (d *draft) checkOwner(broken func(string) *Error) *Error {
 	now := d.org.now
-	r := d.byUser[now.OwnerID]
-	moved := d.org.was == nil || d.org.was.OwnerID != now.OwnerID
-	if r == nil {
-		if moved {
-			return broken("a new owner is on the roster")
-		}
-		return nil // not looked at, so not changed
-	}
-	if r.now == nil || !r.now.Administers() {
+	if !d.administers(now.OwnerID, d.org.was == nil || d.org.was.OwnerID != now.OwnerID) {
 		return broken("the owner is an active member")
 	}
 	return nil
+}
+
+// checkKeeper: single sign-on is not switched on in an owner-less organization without naming who gets in
+// when it fails, and that is one active administrator on the roster ([SSO.Keeper]).
+func (d *draft) checkKeeper(broken func(string) *Error) *Error {
+	var was SSO
+	if d.org.was != nil {
+		was = d.org.was.Settings.SSO
+	}
+	now := d.org.now.Settings.SSO
+	switch {
+	case !now.Enabled:
+	case now.Keeper == "" && was.Enabled && was.Keeper == "": // from before there was one
+	case now.Keeper == "", !d.administers(now.Keeper, was.Keeper != now.Keeper):
+		return broken("an administrator of an owner-less organization gets in without single sign-on (R2.23)")
+	}
+	return nil
+}
+
+// administers reports whether somebody who must be an active administrator is one, as far as the draft can
+// have changed that: who was not looked at was not changed, unless new.
+func (d *draft) administers(u UserID, anew bool) bool {
+	r := d.byUser[u]
+	if r == nil {
+		return !anew
+	}
+	return r.now != nil && r.now.Administers()
 }
 
 // errInvariant names the promise that a draft would have broken.

@@ -85,8 +85,10 @@ func TestInvariants(t *testing.T) {
 			}
 		}
 	}
+	sso := func(s SSO) func(d *draft) { return func(d *draft) { d.org.now.Settings.SSO = s } }
 	for name, c := range map[string]struct {
 		ownerless bool
+		kept      bool // by admin, while single sign-on is on
 		do        func(d *draft)
 		promise   string // "": none is broken
 	}{
@@ -102,8 +104,8 @@ func TestInvariants(t *testing.T) {
 		"the owner is demoted":            {do: set("owner", func(m *Member) { m.Role = RoleMember }), promise: "the owner is an active member"},
 		"the owner is deactivated":        {do: set("owner", func(m *Member) { m.Status = StatusInactive }), promise: "the owner is an active member"},
 		"a member becomes owner":          {do: func(d *draft) { d.org.now.OwnerID = "member" }, promise: "the owner is an active member"},
-		"somebody unknown becomes owner":  {do: func(d *draft) { d.org.now.OwnerID = "nobody" }, promise: "a new owner is on the roster"},
-		"an invitee's user becomes owner": {do: func(d *draft) { d.org.now.OwnerID = "pending" }, promise: "a new owner is on the roster"},
+		"somebody unknown becomes owner":  {do: func(d *draft) { d.org.now.OwnerID = "nobody" }, promise: "the owner is an active member"},
+		"an invitee's user becomes owner": {do: func(d *draft) { d.org.now.OwnerID = "pending" }, promise: "the owner is an active member"},
 		"the ownership ends":              {do: func(d *draft) { d.org.now.OwnerID = "" }, promise: "keeps its form"},
 		"an ownership begins":             {ownerless: true, do: func(d *draft) { d.org.now.OwnerID = "admin" }, promise: "keeps its form"},
 
@@ -116,6 +118,18 @@ func TestInvariants(t *testing.T) {
 			set("admin", func(m *Member) { m.Status = StatusInactive })(d)
 			set("owner", func(m *Member) { m.Status = StatusInactive })(d)
 		}, promise: "R12.5"},
+
+		"single sign-on, and nobody named": {ownerless: true, do: sso(SSO{Enabled: true}), promise: "R2.23"},
+		"a keeper who is a member":         {ownerless: true, do: sso(SSO{Enabled: true, Keeper: "member"}), promise: "R2.23"},
+		"a keeper who is nobody":           {ownerless: true, do: sso(SSO{Enabled: true, Keeper: "nobody"}), promise: "R2.23"},
+		"a keeper who is an admin":         {ownerless: true, do: sso(SSO{Enabled: true, Strict: true, Keeper: "admin"})},
+		"the keeper goes":                  {ownerless: true, kept: true, do: expel("admin"), promise: "R2.23"},
+		"the keeper is demoted":            {ownerless: true, kept: true, do: set("admin", func(m *Member) { m.Role = RoleMember }), promise: "R2.23"},
+		"the keeper is deactivated":        {ownerless: true, kept: true, do: set("admin", func(m *Member) { m.Status = StatusInactive }), promise: "R2.23"},
+		"the keeper is forgotten":          {ownerless: true, kept: true, do: sso(SSO{Enabled: true}), promise: "R2.23"},
+		"another keeper":                   {ownerless: true, kept: true, do: sso(SSO{Enabled: true, Keeper: "owner"})},
+		"the keeper goes with it":          {ownerless: true, kept: true, do: func(d *draft) { sso(SSO{})(d); expel("admin")(d) }},
+		"another admin goes":               {ownerless: true, kept: true, do: expel("owner")},
 
 		"one seat too many":                {do: newcomers(3), promise: "R9.3"},
 		"a negative tally":                 {do: func(d *draft) { d.org.now.Tally.Stacks-- }, promise: "the tally counts"},
@@ -130,7 +144,11 @@ func TestInvariants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := wrongCommand{c.do}.against(invariantView(!c.ownerless))
+			v := invariantView(!c.ownerless)
+			if c.kept {
+				v.Org.Settings.SSO = SSO{Enabled: true, Keeper: "admin"}
+			}
+			err := wrongCommand{c.do}.against(v)
 			if c.promise == "" {
 				require.NoError(t, err)
 				return

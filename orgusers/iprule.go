@@ -6,8 +6,9 @@ import (
 )
 
 // IPRule is an address opened for a session on a named resource of an organization (section 12 of
-// the rules). It is in force while it has not expired, its session is live, and the person is an
-// active member of an enabled organization: nothing has to be revoked for it to end. Several
+// the rules). It is in force while it has not expired, its session is live and of the kind that the
+// organization demands, and the person is an active member of the enabled organization, as for
+// [Service.Access]: nothing has to be revoked for it to end. Several
 // sessions may hold the same address open on the same resource; it closes when the last one ends
 // (R12.4).
 type IPRule struct {
@@ -23,8 +24,25 @@ type IPRule struct {
 
 // InForce reports whether the rule counts now: the one place that says so.
 func (v *IPRuleView) InForce(now time.Time) bool {
-	return now.Before(v.ExpiresAt) && v.Session.Step == StepDone && v.Session.Live(now, v.ValidFrom) &&
-		v.Status == StatusActive && !v.Disabled
+	if !now.Before(v.ExpiresAt) || v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) {
+		return false
+	}
+	o := Organization{ID: v.Org, OwnerID: v.OwnerID, Disabled: v.Disabled, Settings: Settings{SSO: v.SSO, Security: v.Security}}
+	m := Member{User: v.User, Status: v.Status, WithoutSSO: v.WithoutSSO}
+	a := Actor{SSO: v.Session.SSO, MFAAt: v.Session.MFAAt}
+	return attending(&o, &m, &a) == nil && fitting(&o, &m, &a, v.MFA) == nil
+}
+
+// ends is when the rule ends if its session is not used again.
+func (v *IPRuleView) ends() time.Time {
+	return earlier(v.ExpiresAt, v.Session.SeenAt.Add(v.Session.Idle))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // ended is the rule as one that is over for good, by any node's clock: whoever is reactivated opens

@@ -7,8 +7,9 @@ import (
 )
 
 // OpenIPRule opens the actor's own IP on a resource of an organization, for the actor's session of the
-// registry, for ttl: a minute or more, and no longer than the session. It ends with the session, with
-// the membership and with the organization's being disabled, whichever comes first (R12.2). Opening the
+// registry, for ttl: a minute or more, and no longer than the session. It ends with the session, unused or
+// ended, with the membership, and when the organization is disabled or demands what the session lacks,
+// whichever comes first (R12.2). Opening the
 // same again replaces its end. ErrLimit: the session has 50 open.
 func (a Account) OpenIPRule(ctx context.Context, org OrgID, resource string, ttl time.Duration) (IPRule, error) {
 	const op = "Account.OpenIPRule"
@@ -71,7 +72,8 @@ func (a Admin) IPRules(ctx context.Context, after IPRuleID, limit int) ([]IPRule
 
 // Allowed reports whether an address is open on a resource of an organization: whether an [IPRule] for it
 // is in force, whoever's. Hosts without a [Firewall] ask it on each connection: one statement. After a
-// kill, deactivation, removal or disabling has committed, it says no, on every node.
+// kill, deactivation, removal or disabling has committed, or what the session lacks is demanded, it says no,
+// on every node.
 func (s *Service) Allowed(ctx context.Context, org OrgID, ip netip.Addr, resource string) (bool, error) {
 	const op = "Allowed"
 	ip = ip.Unmap().WithZone("")

@@ -100,6 +100,9 @@ func matrixIDCalls() map[string]idCall {
 		return orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember, Grants: []orgusers.Grant{{Stack: a[0].Stack, Role: a[0].Roles[0]}}}
 	}
 	calls := map[string]idCall{
+		"Admin.SetSSO UserID": func(x *matrixWorld, id string) (any, error) {
+			return nil, owner(x).SetSSO(ctx, orgusers.SSO{Enabled: true, Keeper: orgusers.UserID(id)})
+		},
 		"Admin.SetGroups StackID": func(x *matrixWorld, id string) (any, error) {
 			return nil, owner(x).SetGroups(ctx, groups(access(x, id, "")))
 		},
@@ -230,6 +233,9 @@ func TestS156_ForeignIDs(t *testing.T) {
 				ctx := world.Ctx()
 				require.NoError(t, x.Svc.Admin(x.actor("foreign"), x.bolt.org.ID).Do(ctx, orgusers.SetRole{Role: orgusers.RoleAdmin}, x.bolt.member("petra").ID))
 				require.NoError(t, x.Svc.Admin(x.actor("admin"), x.acme.org.ID).Do(ctx, orgusers.SetRole{Role: orgusers.RoleAdmin}, x.acme.member("mark").ID))
+				if name == "Admin.SetSSO UserID" { // there is a keeper where there is no owner
+					x.PatchOrg(x.acme.org.ID, func(o *orgusers.Organization) { o.OwnerID, o.Transfer = "", orgusers.Transfer{} })
+				}
 				before := x.dump()
 				result, err := call(x, of(x))
 				after := x.dump()

@@ -73,6 +73,7 @@ func matrixOperations(x *matrixWorld, m *orgusers.Member) map[orgusers.Action]or
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
 		orgusers.SetWithoutSSO{Allow: true},
+		orgusers.UnlinkSSO{},
 	}
 	byAction := map[orgusers.Action]orgusers.Operation{}
 	for _, op := range all {
@@ -200,7 +201,7 @@ func (c *personCell) playBefore(t *testing.T) {
 	if c.single == "!not_found" {
 		require.Empty(t, menu, "Allowed leaves out who is not there")
 	} else {
-		require.Len(t, menu[id], 13)
+		require.Len(t, menu[id], 14)
 		require.Equal(t, decision, menu[id][c.action], "Allowed")
 	}
 	require.Equal(t, before, x.dump(), "asking does nothing")
@@ -352,6 +353,10 @@ func (was person) became(now person, action orgusers.Action) bool {
 		account.LockedUntil = time.Time{}
 	case orgusers.ActionSetWithoutSSO:
 		row.WithoutSSO = true
+	case orgusers.ActionUnlinkSSO:
+		row.Subject = ""
+		account.SessionsValidFrom = now.account.SessionsValidFrom
+		none = none && was.row.Subject != "" && !account.SessionsValidFrom.IsZero()
 	}
 	return none && reflect.DeepEqual(row, *now.row) && reflect.DeepEqual(account, *now.account)
 }

@@ -171,4 +171,6 @@ member.unlock                  admin !owner      ok          ok          !pendin
 member.unlock                  owner !self       ok          ok          !pending    ok          !several_organizations !self      !not_found !not_found !not_found
 member.set_without_sso         admin owner       ok          ok          ok          ok          ok                    !self|self  !not_found !not_found !not_found
 member.set_without_sso         owner !self|self  ok          ok          ok          ok          ok                    !self|self  !not_found !not_found !not_found
+member.unlink_sso              admin owner       ok          ok          pending     ok          several_organizations ok          !not_found !not_found !not_found
+member.unlink_sso              owner ok          ok          ok          pending     ok          several_organizations ok          !not_found !not_found !not_found
 `

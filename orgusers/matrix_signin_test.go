@@ -77,6 +77,7 @@ func matrixSignIn() map[string]matrixMethod {
 		}},
 		"Visitor.SignInSSO": {func(c *matrixCall) {
 			c.PatchOrg(c.acme.org.ID, func(o *orgusers.Organization) { o.Settings.SSO.Enabled = true })
+			c.PatchMember(c.acme.org.ID, c.id("mia"), orgusers.MemberPatch{Subject: orgusers.Some("")})
 		}, func(c *matrixCall) (any, error) {
 			return c.visitor().SignInSSO(ctx, orgusers.Assertion{Org: c.acme.org.ID, Subject: "s-mia", Email: "mia@acme.example"})
 		}},

@@ -136,6 +136,9 @@ func (o *office) add(domain, name string, words []string) {
 		m.SentAt, m.ExpiresAt = o.now.Add(-time.Hour), o.now.Add(24*time.Hour)
 		m.InvitedAt = m.SentAt
 	}
+	if m.User != "" && !has("several") { // whoever is nobody else's has come by the identity provider once
+		m.Subject = "s-" + local
+	}
 	o.members = append(o.members, m)
 	if m.User != "" || has("account") {
 		o.users = append(o.users, u)

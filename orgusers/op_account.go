@@ -45,6 +45,33 @@ type SetWithoutSSO struct {
 	Allow bool
 }
 
+// UnlinkSSO takes away what a person is called at the identity provider ([Member.Subject]): the next sign-in
+// from there under the person's address links anew. It is for a subject that was replaced, or linked to the
+// wrong person. All sessions end.
+//
+// An administrator may, as with a second factor that was lost, with a fresh proof ([DefaultStepUp]); the
+// owner's link only the owner takes away, since whoever runs the provider could else take the owner's place.
+// An account that belongs to another organization too is skipped: by the link it is known that the provider
+// alone vouched for it here (S-002). Remove that person and invite anew, by mail.
+type UnlinkSSO struct{ noInput }
+
+// Action is [ActionUnlinkSSO].
+func (UnlinkSSO) Action() Action { return ActionUnlinkSSO }
+
+func (UnlinkSSO) judge(_ *draft, t target) verdict {
+	if t.m.Subject == "" {
+		return unchanged()
+	}
+	return allow()
+}
+
+func (UnlinkSSO) apply(d *draft, t target) change {
+	before := "subject=" + t.m.Subject
+	d.set(t.row, func(m *Member) { m.Subject = "" })
+	d.endSessions(t.m.ID, t.u)
+	return change{before: before, after: "subject=-"}
+}
+
 // Action is [ActionSetWithoutSSO].
 func (SetWithoutSSO) Action() Action { return ActionSetWithoutSSO }
 

@@ -69,8 +69,8 @@ func (o SetRole) judge(d *draft, t target) verdict {
 	switch {
 	case t.m.Role == o.Role:
 		return unchanged()
-	case o.Role != RoleAdmin && d.lastAdministrator(t.m):
-		return skip(ReasonLastAdmin, "R12.5")
+	case o.Role != RoleAdmin:
+		return d.mayGo(t.m)
 	}
 	return allow()
 }

@@ -49,7 +49,8 @@ func (o Operator) SetGates(ctx context.Context, org OrgID, closed ...Action) err
 }
 
 // RestoreOwner makes an active member the owner, when the owner cannot any more. The old owner
-// becomes a Member and is told.
+// becomes a Member and is told. Who has only come by single sign-on needs a password first, as for
+// [Admin.OfferOwnership].
 func (o Operator) RestoreOwner(ctx context.Context, org OrgID, member MemberID) error {
 	return o.do(ctx, "Operator.RestoreOwner", RestoreOwner{org, member})
 }

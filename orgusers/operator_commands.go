@@ -238,6 +238,8 @@ func (c RestoreOwner) decide(d *draft) error {
 		field.Reason, field.Message = ReasonNotJoined, "must be an active member"
 	case r.now.User == d.org.now.OwnerID:
 		field.Reason, field.Message = ReasonUnchanged, "is the owner already"
+	case !d.mayOwn(r, d.account(r.now)):
+		field.Reason, field.Message = ReasonPasswordRequired, ReasonPasswordRequired.Text()
 	default:
 		d.handOver(r)
 		return nil
@@ -250,7 +252,7 @@ func operations() []Action {
 	return []Action{
 		ActionRemove, ActionSetRole, ActionSetStacks, ActionDeactivate, ActionReactivate, ActionDelete, ActionRename,
 		ActionForcePasswordReset, ActionResetMFA, ActionEndSessions, ActionResendInvitation, ActionUnlock,
-		ActionSetWithoutSSO,
+		ActionSetWithoutSSO, ActionUnlinkSSO,
 	}
 }
 

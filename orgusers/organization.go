@@ -76,21 +76,27 @@ type Security struct {
 	SessionIdle, SessionMax time.Duration
 }
 
-// SSO is how an organization uses single sign-on. Only the owner sets it (R1.5).
+// SSO is how an organization uses single sign-on. Only the owner sets it (R1.5); where there is none, the
+// administrators.
 type SSO struct {
 	Enabled bool
-	Strict  bool // nobody but the owner may use own credentials (R2.22, R2.23)
+	Strict  bool // nobody but the owner, or Keeper, may use own credentials (R2.22, R2.23)
 	// RoleMapping: roles and membership come from the identity provider; people who come from there
 	// cannot be removed or re-roled here (R2.27, R2.28).
 	RoleMapping bool
 	// SessionMax bounds a session from its sign-in there, whatever the provider says: 1 to 24 hours;
 	// 0: 12 hours (R2.26).
 	SessionMax time.Duration
+	// Keeper is, where there is no owner, the administrator who gets in by own credentials as an owner would
+	// (R2.23), strict or not, so that a provider that is broken or wrong locks nobody out for good. Like an
+	// owner, this one cannot be taken away, only another one named. Empty in [Admin.SetSSO]: who it is, or who
+	// switches single sign-on on.
+	Keeper UserID
 }
 
 // ssoOnly reports whether m can sign in by single sign-on alone.
 func (o *Organization) ssoOnly(m *Member) bool {
-	if !o.Settings.SSO.Enabled || o.isOwner(m) {
+	if !o.Settings.SSO.Enabled || o.isOwner(m) || o.keptBy(m) {
 		return false
 	}
 	return o.Settings.SSO.Strict || !m.WithoutSSO
@@ -102,6 +108,11 @@ func (o *Organization) idpManaged(m *Member) bool {
 }
 
 func (o *Organization) isOwner(m *Member) bool { return o.OwnerID != "" && m.User == o.OwnerID }
+
+// keptBy reports whether m is the [SSO.Keeper].
+func (o *Organization) keptBy(m *Member) bool {
+	return o.Settings.SSO.Keeper != "" && m.User == o.Settings.SSO.Keeper
+}
 
 // open reports whether support has left the operation on.
 func (o *Organization) open(a Action) bool { return !slices.Contains(o.Settings.Closed, a) }

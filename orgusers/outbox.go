@@ -21,10 +21,10 @@ const (
 	disabledPause = time.Hour // how long mails of a disabled organization wait
 )
 
-// laterError is for what is neither done nor failed.
-type laterError struct{}
+// laterError is for what is neither done nor failed, and when to come back to it.
+type laterError struct{ at time.Time }
 
-func (laterError) Error() string { return "the organization is disabled" }
+func (laterError) Error() string { return "it is not time yet" }
 
 // Dispatch carries out up to n (1 to 500) effects of the outbox that are due, one after another, and
 // returns how many are settled: delivered, or void by now. Several calls may run at once, in this
@@ -123,11 +123,12 @@ func (s *Service) Run(ctx context.Context, interval time.Duration) error {
 // carry does one effect and says how to settle it.
 func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
 	err := s.port(ctx, func(ctx context.Context) error { return s.deliver(ctx, e) })
+	var later laterError
 	switch {
 	case err == nil:
 		return Settlement{Done: true}
-	case errors.As(err, new(laterError)):
-		return Settlement{Untried: true, DueAt: s.now().Add(disabledPause), LastError: e.LastError}
+	case errors.As(err, &later):
+		return Settlement{Untried: true, DueAt: later.at, LastError: e.LastError}
 	case ctx.Err() != nil: // the host is stopping: not the mailer's fault
 		return Settlement{Untried: true, DueAt: e.DueAt, LastError: e.LastError}
 	}
@@ -168,6 +169,9 @@ func (s *Service) deliver(ctx context.Context, e *Effect) error {
 		}
 		return s.sessions.End(ctx, []UserID{e.User}, e.Before)
 	case EffectFirewall:
+		if !e.Before.IsZero() {
+			return s.watch(ctx, e)
+		}
 		return s.tellFirewall(ctx, e)
 	case EffectMail:
 		m := Mail{ID: e.ID, Org: e.Org, MailData: e.Mail}
@@ -238,7 +242,7 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 		_, void = d.mfaLink(e.link(p))
 	}
 	if void == nil && v.Org.Disabled {
-		return false, laterError{} // the link works again when the organization does (S-030)
+		return false, laterError{s.now().Add(disabledPause)} // the link works again when the organization does (S-030)
 	}
 	return void == nil, nil
 }

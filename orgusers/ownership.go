@@ -24,7 +24,8 @@ func (c OfferOwnership) validate(*Policy) []FieldError {
 }
 
 func (c OfferOwnership) query(a Actor) ViewQuery {
-	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: []AddressKey{c.To.Key}, Counters: []string{c.box()}}
+	key := []AddressKey{c.To.Key}
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: key, UserKeys: key, Counters: []string{c.box()}}
 }
 
 func (c OfferOwnership) box() string { return newQuotas(c.Org, c.now).mailbox(c.To) }
@@ -41,6 +42,8 @@ func (c OfferOwnership) decide(d *draft) error {
 		field.Reason, field.Message = ReasonDomain, "the domain "+c.To.Domain()+" is not allowed here"
 	case r != nil && r.now.Status == StatusInactive:
 		field.Reason, field.Message = ReasonInactive, "this person is deactivated"
+	case r != nil && !d.mayOwn(r, d.account(r.now)): // of strangers nothing is told
+		field.Reason, field.Message = ReasonPasswordRequired, ReasonPasswordRequired.Text()
 	case t.Pending() && t.To.Key == c.To.Key:
 		if v := d.mayMailAgain(t.SentAt, t.Sends); !v.ok() {
 			return denied(v.Reason)
@@ -59,6 +62,14 @@ func (c OfferOwnership) decide(d *draft) error {
 	d.mailOffer(t)
 	d.record(note{email: c.To.Email, before: before, after: c.To.Email})
 	return nil
+}
+
+// mayOwn: the owner always gets in by own credentials (R2.23), so who comes by an identity provider needs a
+// password first. It asks the one question for an offer, its acceptance and [Operator.RestoreOwner]. Where a
+// host signs people in itself, without single sign-on, their passwords are not here to be asked for.
+func (d *draft) mayOwn(r *row[Member], u *User) bool {
+	byProvider := d.org.now.Settings.SSO.Enabled || r != nil && r.now.Subject != ""
+	return u == nil || !byProvider || u.Password != ""
 }
 
 // mailOffer issues the offer's link, voiding an older one.
@@ -182,14 +193,15 @@ func (c *AcceptOwnership) decide(d *draft) error {
 		return err
 	}
 	t := d.org.now.Transfer
-	account := d.userByKey[t.To.Key]
-	if account == nil || !account.now.Verified {
-		return denied(ReasonAccountRequired) // Q20, S-055: nothing is used up, accept again later
-	}
-	if !d.org.now.allowsDomain(t.To) {
+	r, account := d.byKey[t.To.Key], d.userByKey[t.To.Key]
+	switch { // nothing is used up, accept again later
+	case account != nil && !d.mayOwn(r, account.now):
+		return denied(ReasonPasswordRequired)
+	case account == nil || !account.now.Verified:
+		return denied(ReasonAccountRequired) // Q20, S-055
+	case !d.org.now.allowsDomain(t.To):
 		return denied(ReasonDomain)
 	}
-	r := d.byKey[t.To.Key]
 	if r != nil && r.now.Status == StatusInactive {
 		return expired(ReasonRecipientGone)
 	}

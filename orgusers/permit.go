@@ -76,6 +76,8 @@ func (a Action) rules() rules {
 		return rules{self: selfRefused, selfRule: "R6.5", owner: ownerByItself, noPending: true, noInactive: true, noSeveral: true, sparesPeers: true}
 	case ActionSetWithoutSSO:
 		return rules{self: selfSkipped, selfRule: "R1.16", owner: ownerNever, sparesPeers: true}
+	case ActionUnlinkSSO:
+		return rules{owner: ownerByItself, noPending: true, noSeveral: true, sparesPeers: true}
 	case ActionUnlock:
 		return rules{self: selfSkipped, selfRule: "R6.10", owner: ownerNever, noPending: true, noSeveral: true}
 	}
@@ -119,8 +121,11 @@ func (d *draft) permit(op Operation, t target) verdict {
 		return skip(ReasonSeveralOrgs, "S-002") // here by a provider's word, which is nothing elsewhere
 	case r.noSeveral && t.u != nil && t.u.Orgs > 1:
 		return skip(ReasonSeveralOrgs, "R6.5")
-	case r.takesAdmin && d.lastAdministrator(t.m):
-		return skip(ReasonLastAdmin, "R12.5")
+	}
+	if r.takesAdmin {
+		if v := d.mayGo(t.m); !v.ok() {
+			return v
+		}
 	}
 	return op.judge(d, t)
 }
@@ -128,8 +133,17 @@ func (d *draft) permit(op Operation, t target) verdict {
 // isSelf reports whether m is the actor's own row.
 func (d *draft) isSelf(m *Member) bool { return d.self != nil && m.ID == d.self.ID }
 
-// lastAdministrator reports whether an owner-less organization would have nobody to administer it
-// without m (R12.5). With an owner there always is one.
-func (d *draft) lastAdministrator(m *Member) bool {
-	return d.org.now.OwnerID == "" && m.Administers() && d.org.now.Tally.Admins <= 1
+// mayGo says whether an owner-less organization can do without an administrator: not without the last one
+// (R12.5), and not without the one who gets in when single sign-on fails ([SSO.Keeper]). Where there is an
+// owner, that is both.
+func (d *draft) mayGo(m *Member) verdict {
+	o := d.org.now
+	switch {
+	case o.OwnerID != "" || !m.Administers():
+	case o.Tally.Admins <= 1:
+		return skip(ReasonLastAdmin, "R12.5")
+	case o.keptBy(m):
+		return skip(ReasonSSOKeeper, "R2.23")
+	}
+	return allow()
 }

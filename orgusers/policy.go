@@ -97,10 +97,10 @@ type Lifetimes struct {
 const day = 24 * time.Hour
 
 // DefaultStepUp is what needs a fresh proof unless [Policy.StepUp] says otherwise: giving the
-// organization away, deleting accounts, resetting others' second factors, and relaxing what the
-// organization demands.
+// organization away, deleting accounts, resetting others' second factors, unlinking them from the identity
+// provider, and relaxing what the organization demands.
 func DefaultStepUp() []Action {
-	return []Action{ActionOfferOwnership, ActionDelete, ActionResetMFA, ActionSetSecurity, ActionSetSSO, ActionSetGroups}
+	return []Action{ActionOfferOwnership, ActionDelete, ActionResetMFA, ActionUnlinkSSO, ActionSetSecurity, ActionSetSSO, ActionSetGroups}
 }
 
 // fill sets the defaults and returns every field out of range.

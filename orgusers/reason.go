@@ -19,6 +19,7 @@ const (
 	ReasonNoMFA         Reason = "mfa_not_enabled"       // nothing to reset (R7.12)
 	ReasonSSOManaged    Reason = "sso_managed"           // signs in by single sign-on only (R7.7)
 	ReasonIdPManaged    Reason = "idp_managed"           // roles come from the identity provider (R2.28)
+	ReasonSSOKeeper     Reason = "sso_keeper"            // gets in when single sign-on fails; name another one first ([SSO.Keeper])
 	ReasonNotLocked     Reason = "not_locked"            // nothing to unlock (R6.10)
 	ReasonNotUnlockable Reason = "others_not_unlockable" // Unlock is all or nothing (R6.10)
 	ReasonCooldown      Reason = "cooldown"              // mailed a moment ago
@@ -42,7 +43,7 @@ const (
 	ReasonSSOElsewhere      Reason = "sso_elsewhere"         // signed in by another organization's identity provider
 	ReasonSSOOff            Reason = "sso_disabled"          // the organization does not use single sign-on
 	ReasonSSOSubject        Reason = "sso_subject"           // the address and the provider's subject do not belong together
-	ReasonInvitationNeeded  Reason = "invitation_needed"     // belongs to another organization: a provider here cannot speak for that account
+	ReasonInvitationNeeded  Reason = "invitation_needed"     // the account is not the provider's to take along (S-157)
 	ReasonSSOGroups         Reason = "sso_groups"            // none of the person's groups has a role here (R2.29)
 	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
 	ReasonHostSession       Reason = "host_session"          // needs a session of the registry
@@ -60,6 +61,10 @@ const (
 	ReasonRecipientGone   Reason = "recipient_unfit"   // the recipient cannot become owner
 	ReasonOffererGone     Reason = "offerer_not_owner" // who offered is no longer the owner
 	ReasonAccountRequired Reason = "account_required"  // sign up or finish the account first (Q20)
+
+	// ReasonPasswordRequired: came by an identity provider alone, and the owner must get in without one (R2.23).
+	// [Visitor.ForgotPassword] sets the password.
+	ReasonPasswordRequired Reason = "password_required"
 )
 
 // Why a field is wrong.
@@ -115,6 +120,8 @@ func (r Reason) Text() string {
 		return "signs in by single sign-on only"
 	case ReasonIdPManaged:
 		return "is managed by the identity provider"
+	case ReasonSSOKeeper:
+		return "gets in when single sign-on fails; name somebody else for that first"
 	case ReasonNotLocked:
 		return "is not locked"
 	case ReasonNotUnlockable:
@@ -154,7 +161,7 @@ func (r Reason) Text() string {
 	case ReasonSSOSubject:
 		return "the identity provider has another person under this address, or this person under another; ask an administrator"
 	case ReasonInvitationNeeded:
-		return "the account belongs to another organization too; its owner joins by the link in an invitation mail"
+		return "the account is its owner's alone, or another organization's too; its owner joins by the link in an invitation mail"
 	case ReasonSSOGroups:
 		return "the identity provider names no group that has a role here"
 	case ReasonSSOSession:
@@ -181,6 +188,8 @@ func (r Reason) Text() string {
 		return "the person who offered is no longer the owner"
 	case ReasonAccountRequired:
 		return "an account with this address is needed first"
+	case ReasonPasswordRequired:
+		return "needs a password of their own first, which a mail for a forgotten password sets"
 	case ReasonRequired:
 		return "is required"
 	case ReasonTooShort:

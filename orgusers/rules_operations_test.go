@@ -65,6 +65,7 @@ func everyOperation(o *office) []orgusers.Operation {
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
 		orgusers.SetWithoutSSO{Allow: true},
+		orgusers.UnlinkSSO{},
 	}
 }
 
@@ -127,6 +128,10 @@ func TestRules_OperationTable(t *testing.T) {
 			op: orgusers.SetWithoutSSO{Allow: true}, owner: "skipped owner R1.14", self: "skipped self R1.16", pending: "applied", several: "applied",
 			others: "applied", mark: "applied",
 		},
+		{
+			op: orgusers.UnlinkSSO{}, owner: "skipped owner R1.14", self: "applied", pending: "skipped pending R6.9", several: "skipped several_organizations R6.5",
+			others: "applied", mark: "applied",
+		},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -166,6 +171,7 @@ func TestRules_Self(t *testing.T) {
 		{orgusers.ResendInvitation{}, "skipped not_pending R2.8", "skipped not_pending R2.8"},
 		{orgusers.Unlock{}, "refused self R6.10", "refused self R6.10"},
 		{orgusers.SetWithoutSSO{Allow: true}, "refused self R1.16", "skipped self R1.16"},
+		{orgusers.UnlinkSSO{}, "applied", "applied"},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -200,6 +206,7 @@ func TestRules_Owner(t *testing.T) {
 		{orgusers.EndSessions{}, "skipped owner R1.14", "refused self R6.5"},
 		{orgusers.Unlock{}, "refused owner R1.14", "refused self R6.10"},
 		{orgusers.SetWithoutSSO{Allow: true}, "skipped owner R1.14", "refused self R1.16"},
+		{orgusers.UnlinkSSO{}, "skipped owner R1.14", "applied"},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			t.Parallel()
@@ -219,7 +226,7 @@ func TestRules_Peers(t *testing.T) {
 	for _, a := range []orgusers.Action{
 		orgusers.ActionRemove, orgusers.ActionSetRole, orgusers.ActionDeactivate, orgusers.ActionReactivate, orgusers.ActionDelete,
 		orgusers.ActionRename, orgusers.ActionForcePasswordReset, orgusers.ActionResetMFA, orgusers.ActionEndSessions,
-		orgusers.ActionSetWithoutSSO,
+		orgusers.ActionSetWithoutSSO, orgusers.ActionUnlinkSSO,
 	} {
 		spared[a] = true
 	}

@@ -156,6 +156,7 @@ func sampledFor(o *office, m *orgusers.Member) []orgusers.Operation {
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
 		orgusers.SetWithoutSSO{Allow: !m.WithoutSSO},
+		orgusers.UnlinkSSO{},
 	}
 }
 
@@ -166,7 +167,7 @@ func TestRules_Preview(t *testing.T) {
 	for name, change := range settings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for i := range 13 {
+			for i := range 14 {
 				o := previewOffice(t, change)
 				x := o.openWithSessions()
 				op := sampledFor(o, o.member("mark"))[i]

@@ -219,6 +219,10 @@ func TestS063_StepUp(t *testing.T) {
 			return a.Do(world.Ctx(), orgusers.Delete{}, gone.ID)
 		},
 		orgusers.ActionResetMFA: func(a orgusers.Admin) error { return a.Do(world.Ctx(), orgusers.ResetMFA{}, x.mia.ID) },
+		orgusers.ActionUnlinkSSO: func(a orgusers.Admin) error {
+			x.PatchMember(x.acme.ID, x.mia.ID, orgusers.MemberPatch{Subject: orgusers.Some("s-mia")})
+			return a.Do(world.Ctx(), orgusers.UnlinkSSO{}, x.mia.ID)
+		},
 		orgusers.ActionSetSecurity: func(a orgusers.Admin) error {
 			return a.SetSecurity(world.Ctx(), orgusers.Security{MinPassword: 20})
 		},

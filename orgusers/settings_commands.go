@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,7 +78,11 @@ func (c SetSSO) validate(*Policy) []FieldError {
 }
 
 func (c SetSSO) query(a Actor) ViewQuery {
-	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+	if keeper := c.SSO.Keeper; keeper != "" && keeper != a.User {
+		q.Joined = append(q.Joined, keeper)
+	}
+	return q
 }
 
 // authorize: the owner (R1.5); where there is none, the administrators.
@@ -90,12 +95,45 @@ func (SetSSO) authorize(d *draft) *Error {
 
 func (c SetSSO) decide(d *draft) error {
 	s := &d.org.now.Settings
-	if s.SSO == c.SSO {
+	sso := c.SSO
+	var err error
+	if sso.Keeper, err = c.keeper(d); err != nil {
+		return err
+	}
+	if s.SSO == sso {
 		return nil
 	}
-	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", c.SSO)})
-	s.SSO = c.SSO
+	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", sso)})
+	s.SSO = sso
 	return nil
+}
+
+// keeper is the [SSO.Keeper] from now on. One who is named anew is an active administrator and has
+// credentials: a password, or this very session that began without the provider.
+func (c SetSSO) keeper(d *draft) (UserID, error) {
+	was, to := d.org.now.Settings.SSO.Keeper, c.SSO.Keeper
+	wrong := func(r Reason, message string) (UserID, error) {
+		return "", invalid(FieldError{Field: "sso.keeper", Reason: r, Message: message})
+	}
+	switch {
+	case d.org.now.OwnerID != "" && to != "":
+		return wrong(ReasonOwner, "is the owner, where there is one")
+	case d.org.now.OwnerID != "" || !c.SSO.Enabled:
+		return "", nil
+	}
+	to = cmp.Or(to, was, d.self.User)
+	if to == was {
+		return to, nil // who cannot have gone meanwhile
+	}
+	r := d.byUser[to]
+	if r == nil || !r.now.Administers() {
+		return wrong(ReasonNotAdministrator, "must be an active administrator here")
+	}
+	u := d.account(r.now)
+	if (u == nil || u.Password == "") && (to != d.self.User || d.actor.SSO != "") {
+		return wrong(ReasonPasswordRequired, ReasonPasswordRequired.Text())
+	}
+	return to, nil
 }
 
 // SetSecurity is the command behind [Admin.SetSecurity].

@@ -236,6 +236,9 @@ func (d *draft) begin(u *User, s *Session) {
 		if m.Member.Status != StatusActive || m.Disabled || s.SSO != "" && s.SSO != m.Member.Org {
 			continue
 		}
+		if s.SSO == "" && m.organization().ssoOnly(&m.Member) {
+			continue // where the session is no good, its limits are none: a provider may have put the person there
+		}
 		tighten(&idle, m.Settings.Security.SessionIdle)
 		tighten(&life, m.Settings.Security.SessionMax)
 		if s.SSO != "" {

@@ -117,11 +117,14 @@ func (c *SSOSignIn) decide(d *draft) error {
 		before = describeProvided(r.now)
 	}
 	r.now.Subject = c.said.Subject
-	if given != nil {
-		d.provide(r, given)
+	kept := given != nil && !d.provide(r, given)
+	if kept {
+		d.record(note{member: r.now, result: Refused, reason: ReasonLastAdmin, before: "role=admin", after: "role=" + string(given.Role)})
 	}
 	if r.was != nil && diffMember(r.was, r.now) == (MemberPatch{}) && slices.Equal(r.was.Grants, r.now.Grants) {
-		d.leave()
+		if !kept {
+			d.leave()
+		}
 	} else {
 		d.record(note{member: r.now, before: before, after: describeProvided(r.now)})
 	}
@@ -143,9 +146,10 @@ func (c *SSOSignIn) same(d *draft, r *row[Member]) *Error {
 }
 
 // join makes a member of who is invited, or of whom the groups let in without an invitation (R2.27).
-// The provider's word does for the link of the mail, in this organization. It does not for an account
-// that belongs to another one, which would be touched by it (S-157): whoever reads the mailbox takes it
-// along, by the link of an invitation.
+// The provider's word does for the link of the mail, in this organization. It does not for an account that
+// belongs to another one, or whose mailbox is proved (S-157): it has an owner who was not asked, and whom
+// this organization could then rename, reset or delete. Whoever reads the mailbox takes it along, by the
+// link of an invitation.
 func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Member], *User, error) {
 	o := d.org.now
 	if !o.allowsDomain(c.to) {
@@ -170,8 +174,10 @@ func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Membe
 	switch {
 	case u == nil:
 		u = c.account(d, r.now)
-	case u.Orgs > 0:
+	case u.Orgs > 0 || u.Verified:
 		return nil, nil, denied(ReasonInvitationNeeded)
+	default:
+		d.distrust(r.now.ID, u)
 	}
 	u.Orgs++
 	d.join(r, u)
@@ -218,14 +224,15 @@ func (o *Organization) grouped(groups []string) *GroupRole {
 	return all
 }
 
-// provide gives a member what the groups say, in place of what there was (R2.27). The last
-// administrator of an owner-less organization stays one (R12.5).
-func (d *draft) provide(r *row[Member], given *GroupRole) {
+// provide gives a member what the groups say, in place of what there was (R2.27). It returns false if the
+// role was left: an administrator of an owner-less organization who may not go stays one (R12.5).
+func (d *draft) provide(r *row[Member], given *GroupRole) bool {
 	role := given.Role
-	if role != RoleAdmin && d.lastAdministrator(r.now) {
+	if role != RoleAdmin && !d.mayGo(r.now).ok() {
 		role = RoleAdmin
 	}
 	d.set(r, func(m *Member) { m.Role, m.Grants = role, given.Grants })
+	return role == given.Role
 }
 
 // leave lets go of an organization that was only looked at, so that a sign-in neither raises its

@@ -285,8 +285,15 @@ type IPRuleView struct {
 	IPRule
 	Session   Session   // zero if the registry, or the account, is no longer there
 	ValidFrom time.Time // the account's epoch; zero without the account
-	Status    Status    // the person's in the organization; empty: not in it
-	Disabled  bool      // the organization is
+	MFA       bool      // the account has a second factor in force
+
+	Status     Status // the person's in the organization; empty: not in it
+	WithoutSSO bool   // likewise
+
+	Disabled bool // the organization is
+	OwnerID  UserID
+	SSO      SSO
+	Security Security
 }
 
 // Counter is one counter to raise.

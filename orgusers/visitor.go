@@ -90,7 +90,8 @@ func (v Visitor) InspectOwnership(ctx context.Context, token string) (OwnershipI
 
 // AcceptOwnership makes the holder of the link the owner; the old owner becomes a Member (R4.1).
 // There must be an account with the address, with its mailbox proved: else ErrDenied with
-// [ReasonAccountRequired], and the link stays valid (Q20).
+// [ReasonAccountRequired]; and, of who comes by single sign-on, with a password: else
+// [ReasonPasswordRequired]. The link stays valid (Q20).
 func (v Visitor) AcceptOwnership(ctx context.Context, token string) error {
 	c := &AcceptOwnership{}
 	return v.answerOwnership(ctx, "Visitor.AcceptOwnership", token, &c.answerOwnership, func(op string) error {

@@ -142,8 +142,8 @@ func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) 
 	}, nil
 }
 
-// ForgotPassword mails a link to set a new password, if there is an account with this address that may
-// use one. It answers the same whether there is (S-104, S-145), and locks nobody out. At most 3 an hour
+// ForgotPassword mails a link to set a new password, if there is an account with this address; to who
+// signs in by single sign-on only, too, for the day it is needed. It answers the same whether there is (S-104, S-145), and locks nobody out. At most 3 an hour
 // and 10 a day are mailed to one address, and 20 an hour asked for from one IP (C5).
 func (v Visitor) ForgotPassword(ctx context.Context, email string) error {
 	const op = "Visitor.ForgotPassword"

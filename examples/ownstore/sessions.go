@@ -106,15 +106,15 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) (list []org
 	for _, r := range page(rules, id, cmp.Compare[orgusers.IPRuleID], &q.After, false, q.Limit) {
 		v := orgusers.IPRuleView{IPRule: r}
 		if u := st.Users[r.User]; u != nil {
-			v.ValidFrom = u.SessionsValidFrom
+			v.ValidFrom, v.MFA = u.SessionsValidFrom, u.MFA.Enrolled()
 		}
 		if n := st.Sessions[r.Session]; n != nil {
 			v.Session = *n
 		}
 		if o := st.Orgs[r.Org]; o != nil {
-			v.Disabled = o.Row.Disabled
+			v.Disabled, v.OwnerID, v.SSO, v.Security = o.Row.Disabled, o.Row.OwnerID, o.Row.Settings.SSO, o.Row.Settings.Security
 			for _, m := range pick(o.Members, func(m *orgusers.Member) bool { return m.User == r.User }) {
-				v.Status = m.Status
+				v.Status, v.WithoutSSO = m.Status, m.WithoutSSO
 			}
 		}
 		list = append(list, v)

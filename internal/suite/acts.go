@@ -133,6 +133,7 @@ func operationActs() []act {
 			s.w.PatchUser(s.member.User, orgusers.UserPatch{LockedUntil: orgusers.Some(s.w.Clock.Now().Add(time.Hour))})
 		}),
 		on(orgusers.ActionSetWithoutSSO, is(orgusers.SetWithoutSSO{Allow: true}), nil),
+		on(orgusers.ActionUnlinkSSO, is(orgusers.UnlinkSSO{}), func(s *stage) { s.links(s.member) }),
 		{
 			method: "Admin.Apply", action: orgusers.ActionResendInvitation, role: asOwner, about: []string{"pat"},
 			setup: func(s *stage) { s.pat = s.Invite(s.email("pat"), orgusers.RoleMember); s.w.Clock.Tick(2 * time.Minute) },

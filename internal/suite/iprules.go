@@ -26,6 +26,8 @@ func IPRules(t *testing.T, open Opener) {
 		"R12.2_NotWhileTheFirewallIsToldEither":    reactivatedMeanwhile,
 		"R12.3_ClosingUntilConfirmed":              closingUntilConfirmed,
 		"R12.3_EndsByItself":                       endsByItself,
+		"R12.2_EndsWithASessionThatNobodyUses":     endsUnused,
+		"R12.2_WhatTheSessionLacks":                whatTheSessionLacks,
 		"R12.4_SharedUntilTheLastEnds":             sharedUntilTheLast,
 		"R12.4_OpenedAgainWhileItIsRevoked":        openedWhileRevoked,
 		"R12.4_OpenRacesClose":                     openRacesClose,

@@ -48,6 +48,7 @@ func everyOperation(stack orgusers.StackID) []orgusers.Operation {
 		orgusers.ResendInvitation{},
 		orgusers.Unlock{},
 		orgusers.SetWithoutSSO{Allow: true},
+		orgusers.UnlinkSSO{},
 	}
 }
 
@@ -60,11 +61,11 @@ func roleTable(t *testing.T, w *world.World) {
 		u.LockedUntil = w.Clock.Now().Add(24 * time.Hour)
 	}
 	org := NewOrg(t, w, "Table", "the-owner@table.example",
-		Person{Email: "admin@table.example", Role: orgusers.RoleAdmin, Change: ready},
-		Person{Email: "peer@table.example", Role: orgusers.RoleAdmin, Change: ready},
-		Person{Email: "member@table.example", Change: ready},
+		Person{Email: "admin@table.example", Role: orgusers.RoleAdmin, Subject: "s-admin", Change: ready},
+		Person{Email: "peer@table.example", Role: orgusers.RoleAdmin, Subject: "s-peer", Change: ready},
+		Person{Email: "member@table.example", Subject: "s-member", Change: ready},
 		Person{Email: "shared@table.example", Change: ready},
-		Person{Email: "inactive@table.example", Status: orgusers.StatusInactive, Change: ready},
+		Person{Email: "inactive@table.example", Status: orgusers.StatusInactive, Subject: "s-inactive", Change: ready},
 		Person{Email: "pending@table.example", Status: orgusers.StatusPending})
 	Add(t, w, x.ID, Person{Email: "shared@table.example"})
 	w.Clock.Tick(time.Hour)
@@ -91,6 +92,7 @@ func roleTable(t *testing.T, w *world.World) {
 		invitation.resend     skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending skipped_not_pending applied
 		member.unlock         refused_owner    refused_self     applied          applied          refused_several_organizations applied          refused_pending
 		member.set_without_sso skipped_owner   refused_self     applied          applied          applied                       applied          applied
+		member.unlink_sso     skipped_owner    applied          applied          applied          skipped_several_organizations applied          skipped_pending
 	`
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	columns := strings.Fields(lines[0])[1:]
@@ -151,6 +153,8 @@ func ownersRight(want, operation, target string) string {
 			return "refused_self"
 		case "member.rename", "force_password_reset":
 			return "applied"
+		case "member.unlink_sso":
+			return "unchanged"
 		case "member.reset_mfa":
 			return "skipped_mfa_not_enabled"
 		}

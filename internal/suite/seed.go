@@ -20,6 +20,8 @@ type Person struct {
 	Role   orgusers.Role   // empty: RoleMember
 	Status orgusers.Status // empty: StatusActive
 	Grants []orgusers.Grant
+	// Subject is what the identity provider calls them, if they came from there.
+	Subject string
 	// Change edits the account before it is written. It is not called if the account exists.
 	Change func(*orgusers.User)
 }
@@ -91,6 +93,7 @@ func seed(t testing.TB, w *world.World, c *orgusers.Changes, people []Person) []
 		m := orgusers.Member{
 			ID: orgusers.MemberID(uuid.NewString()), Org: c.Org.ID, Address: newUser(t, w, p.Email).Address,
 			Role: p.Role, Status: p.Status, InvitedBy: c.Org.OwnerID, InvitedAt: w.Clock.Now(),
+			Subject: p.Subject,
 		}
 		if m.Role == "" {
 			m.Role = orgusers.RoleMember

@@ -24,6 +24,12 @@ func SSO(t *testing.T, open Opener) {
 	c.run("R2.27 invited people", ssoInvited)
 	c.run("R2.30 leaving single sign-on", ssoLeaving)
 	c.run("S-001 subject and address", ssoSubject)
+	c.run("S-001 unlinking a subject", ssoUnlink)
+	c.run("R2.23 the owner has credentials", ssoOwner)
+	c.run("R2.23 the keeper", ssoKeeper)
+	c.run("R2.23 the keeper has credentials", ssoKeeperCredentials)
+	c.run("S-157 an account that is its owner's", ssoOthersAccount)
+	c.run("S-157 another organization's sessions", ssoOthersSessions)
 	c.run("S-002 nothing elsewhere", ssoElsewhere)
 	c.run("S-002 an account nobody has proved", ssoUnproved)
 	c.run("R2.27 mapping lets in", mapJoins)
@@ -74,6 +80,13 @@ func (x team) access(a orgusers.Actor) orgusers.Reason {
 		return kindOf(x.t, err).Reason
 	}
 	return ""
+}
+
+// links is as if the provider had once signed somebody in.
+func (x team) links(m orgusers.Member) {
+	x.t.Helper()
+	local, _, _ := strings.Cut(m.Address.Email, "@")
+	x.w.PatchMember(x.ID, m.ID, orgusers.MemberPatch{Subject: orgusers.Some("s-" + local)})
 }
 
 // credentials gives somebody the password that everybody has.
@@ -272,20 +285,24 @@ func ssoLeaving(t *testing.T, w *world.World) {
 	x, ctx := newTeam(t, w, "acme"), world.Ctx()
 	x.sso(orgusers.SSO{})
 	x.by(x.says("member"))
-	require.NoError(t, w.Visitor().ForgotPassword(ctx, x.email("member")))
-	w.Dispatch()
-	require.Empty(t, w.Inbox.To(x.email("member")), "has no use for a password")
 	for _, op := range []orgusers.Operation{orgusers.ForcePasswordReset{}, orgusers.ResetMFA{}} {
 		x.refuses(orgusers.ErrDenied, orgusers.ReasonSSOManaged, func() error { return x.As(x.owner).Do(ctx, op, x.member.ID) })
 	}
-	require.NoError(t, x.As(x.owner).Do(ctx, orgusers.SetWithoutSSO{Allow: true}, x.member.ID))
 	_, err := w.Visitor().SignIn(ctx, x.email("member"), world.Password)
 	fails(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
-	require.NoError(t, w.Visitor().ForgotPassword(ctx, x.email("member")))
-	w.Dispatch()
-	require.NoError(t, w.Visitor().ResetPassword(ctx, w.Token(x.email("member")), world.Password))
-	w.Clock.Tick(time.Second)
+	x.forgot("member")
+	require.Equal(t, orgusers.StepSSO, w.SignIn(x.email("member")).Step, "until then the password opens nothing (R2.24)")
+	require.NoError(t, x.As(x.owner).Do(ctx, orgusers.SetWithoutSSO{Allow: true}, x.member.ID))
 	require.Empty(t, x.access(w.SignedIn(x.email("member"))))
+}
+
+// forgot sets the password that everybody has by a mail that the person asks for.
+func (x team) forgot(local string) {
+	x.t.Helper()
+	require.NoError(x.t, x.w.Visitor().ForgotPassword(world.Ctx(), x.email(local)))
+	x.w.Dispatch()
+	require.NoError(x.t, x.w.Visitor().ResetPassword(world.Ctx(), x.w.Token(x.email(local)), world.Password))
+	x.w.Clock.Tick(time.Second)
 }
 
 func ssoSubject(t *testing.T, w *world.World) {

@@ -191,6 +191,18 @@ func mapLast(t *testing.T, w *world.World) {
 	x.by(x.says("ada", "staff"))
 	x.by(x.says("bo", "staff"))
 	require.Equal(t, []orgusers.Role{orgusers.RoleMember, orgusers.RoleAdmin}, []orgusers.Role{x.row("ada").Role, x.row("bo").Role})
+	x.by(x.says("bo", "staff")) // with nothing else to change
+	var refused []orgusers.AuditEntry
+	for _, e := range trail(t, w, orgusers.AuditQuery{Org: x.ID, Action: orgusers.ActionSSOSignIn, Chained: true}) {
+		if e.Result == orgusers.Refused {
+			refused = append(refused, e)
+		}
+	}
+	require.Len(t, refused, 2, "what the groups were refused is recorded")
+	for _, e := range refused {
+		require.Equal(t, []any{orgusers.ReasonLastAdmin, x.row("bo").ID, "role=admin", "role=member", "provider"}, []any{e.Reason, e.Member, e.Before, e.After, e.ActorRole})
+	}
+	CheckOrg(t, w, x.ID)
 }
 
 func mapInput(t *testing.T, w *world.World) {

@@ -28,6 +28,15 @@ func (w *World) PatchUser(user orgusers.UserID, patch orgusers.UserPatch) {
 	require.NoError(w.T, w.Store.Commit(Ctx(), orgusers.Changes{Users: []orgusers.UserUpdate{{ID: u.ID, Version: u.Version, Patch: patch}}}))
 }
 
+// PatchMember changes a row of a roster behind the service's back.
+func (w *World) PatchMember(id orgusers.OrgID, member orgusers.MemberID, patch orgusers.MemberPatch) {
+	w.T.Helper()
+	v, err := w.Store.View(Ctx(), orgusers.ViewQuery{Org: id})
+	require.NoError(w.T, err)
+	c := orgusers.Changes{Org: &v.Org, Members: []orgusers.MemberUpdate{{ID: member, Patch: patch}}}
+	require.NoError(w.T, w.Store.Commit(Ctx(), c))
+}
+
 // PatchOrg changes an organization behind the service's back.
 func (w *World) PatchOrg(id orgusers.OrgID, change func(o *orgusers.Organization)) {
 	w.T.Helper()

@@ -229,16 +229,16 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers
 	for i := range page {
 		v := &page[i]
 		if u := s.users[v.User]; u != nil {
-			v.ValidFrom = u.SessionsValidFrom
+			v.ValidFrom, v.MFA = u.SessionsValidFrom, u.MFA.Enrolled()
 		}
 		if n := s.registry.sessions[v.IPRule.Session]; n != nil {
 			v.Session = *n
 		}
 		if o := s.orgs[v.Org]; o != nil {
-			v.Disabled = o.row.Disabled
+			v.Disabled, v.OwnerID, v.SSO, v.Security = o.row.Disabled, o.row.OwnerID, o.row.Settings.SSO, o.row.Settings.Security
 		}
 		if m := s.joined[v.User][v.Org]; m != nil {
-			v.Status = m.Status
+			v.Status, v.WithoutSSO = m.Status, m.WithoutSSO
 		}
 	}
 	return page, nil

@@ -41,6 +41,7 @@ type (
 		Strict  bool              `json:"sso_strict,omitempty"`
 		Mapping bool              `json:"sso_mapping,omitempty"`
 		SSOMax  int64             `json:"sso_max,omitempty"`
+		Keeper  orgusers.UserID   `json:"sso_keeper,omitempty"`
 		Groups  []groupJSON       `json:"groups,omitempty"`
 		MFA     bool              `json:"mfa,omitempty"`
 		MinPass int               `json:"min_password,omitempty"`
@@ -120,11 +121,11 @@ func encodeSettings(s *orgusers.Settings) string {
 	}
 	j := settingsJSON{
 		Domains: s.AllowedDomains, Closed: s.Closed,
-		SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping, SSOMax: length(s.SSO.SessionMax),
+		SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping, SSOMax: length(s.SSO.SessionMax), Keeper: s.SSO.Keeper,
 		MFA: s.Security.RequireMFA, MinPass: s.Security.MinPassword,
 		Idle: length(s.Security.SessionIdle), Max: length(s.Security.SessionMax),
 	}
-	texts := slices.Clone(j.Domains)
+	texts := append(slices.Clone(j.Domains), string(j.Keeper))
 	for _, a := range j.Closed {
 		texts = append(texts, string(a))
 	}
@@ -148,7 +149,7 @@ func decodeSettings(text string) (orgusers.Settings, error) {
 	err := decode("settings", text, &j)
 	s := orgusers.Settings{
 		AllowedDomains: j.Domains, Closed: j.Closed,
-		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping, SessionMax: fromLength(j.SSOMax)},
+		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping, SessionMax: fromLength(j.SSOMax), Keeper: j.Keeper},
 		Security: orgusers.Security{
 			RequireMFA: j.MFA, MinPassword: j.MinPass, SessionIdle: fromLength(j.Idle), SessionMax: fromLength(j.Max),
 		},

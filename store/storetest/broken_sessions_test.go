@@ -315,6 +315,22 @@ func brokenSessions() []broken {
 				return page
 			}
 		})},
+		{"says nothing of what a rule's organization demands", []string{"IPRules/WithWhat*"}, with(func(s *spy) {
+			s.ipRules = func(_ orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView {
+				for i := range page {
+					page[i].SSO, page[i].Security = orgusers.SSO{}, orgusers.Security{}
+				}
+				return page
+			}
+		})},
+		{"says nothing of a second factor", []string{"IPRules/WithWhat*"}, with(func(s *spy) {
+			s.ipRules = func(_ orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView {
+				for i := range page {
+					page[i].MFA = false
+				}
+				return page
+			}
+		})},
 		{"leaves out rules whose session is gone", []string{"IPRules/WithWhat*"}, with(func(s *spy) {
 			s.ipRules = func(_ orgusers.IPRuleQuery, page []orgusers.IPRuleView) []orgusers.IPRuleView {
 				return slices.DeleteFunc(page, func(v orgusers.IPRuleView) bool { return v.Session.ID == "" })

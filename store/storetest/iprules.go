@@ -147,12 +147,30 @@ func ipRulesHang(w *world) {
 	}))
 	w.edit(elsewhere, func(c *orgusers.Changes) { c.Org.Disabled = true })
 	w.invite(elsewhere, "ann") // invited is not in it
+	demands := orgusers.Settings{
+		Closed: []orgusers.Action{orgusers.ActionRemove}, SSO: filled[orgusers.SSO](w), Security: filled[orgusers.Security](w),
+	}
+	w.edit(k.org, func(c *orgusers.Changes) {
+		c.Org.OwnerID, c.Org.Settings = dan.User, demands
+		c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: orgusers.MemberPatch{WithoutSSO: orgusers.Some(true)}}}
+		c.Users = w.updates([]orgusers.UserID{dan.User}, orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{Secret: "x", EnrolledAt: moment(2)})})
+	})
+	view := func(i int, s orgusers.Session, more orgusers.IPRuleView) orgusers.IPRuleView {
+		more.IPRule, more.Session = rules[i], s
+		if more.ValidFrom = moment(7); rules[i].User == dan.User {
+			more.ValidFrom, more.MFA = time.Time{}, true
+		}
+		if rules[i].Org == k.org {
+			more.OwnerID, more.SSO, more.Security = dan.User, demands.SSO, demands.Security
+		}
+		return more
+	}
 	views := func() []orgusers.IPRuleView {
 		return []orgusers.IPRuleView{
-			{IPRule: rules[0], Session: ann, ValidFrom: moment(7), Status: orgusers.StatusActive},
-			{IPRule: rules[1], ValidFrom: moment(7), Status: orgusers.StatusActive},
-			{IPRule: rules[2], Session: ann, ValidFrom: moment(7), Disabled: true},
-			{IPRule: rules[3], Session: dan, Status: orgusers.StatusInactive},
+			view(0, ann, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true}),
+			view(1, orgusers.Session{}, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true}),
+			view(2, ann, orgusers.IPRuleView{Disabled: true}),
+			view(3, dan, orgusers.IPRuleView{Status: orgusers.StatusInactive}),
 		}
 	}
 	shown := func(want []orgusers.IPRuleView) {
@@ -178,7 +196,7 @@ func ipRulesHang(w *world) {
 	for i := range want {
 		want[i].Disabled = true
 		if want[i].User == ann.User {
-			want[i].Session, want[i].Status = orgusers.Session{}, ""
+			want[i].Session, want[i].Status, want[i].WithoutSSO = orgusers.Session{}, "", false
 		}
 	}
 	want[3].Status = orgusers.StatusActive
@@ -197,6 +215,7 @@ func ipRulesOfNobody(w *world) {
 	place := orgusers.IPRuleQuery{Org: k.org, IP: ann.IP, Resource: "db"}
 	require.Len(w, w.ipRules(place), 2)
 	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{DeleteUsers: w.updates([]orgusers.UserID{gone.User}, orgusers.UserPatch{})}))
+	w.edit(k.org, func(c *orgusers.Changes) { c.Org.OwnerID, c.Org.Settings = "", orgusers.Settings{} })
 	bare := []orgusers.IPRuleView{{IPRule: theirs}} // whatever the store has kept of the session
 	w.same(bare, w.ipRules(orgusers.IPRuleQuery{User: gone.User}))
 	require.Len(w, w.ipRules(place), 2)

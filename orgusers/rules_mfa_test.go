@@ -1,6 +1,7 @@
 package orgusers_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -197,6 +198,30 @@ func TestS125_AdministratorsReset(t *testing.T) {
 				require.NoError(t, err)
 			})
 		}
+	}
+}
+
+// TestS052_EveryMethodAsks: where a second factor is enforced, a session without one gets nothing from any
+// method of the administrator's door, and changes nothing.
+func TestS052_EveryMethodAsks(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	x.demand(orgusers.Security{RequireMFA: true})
+	without := x.Actor(x.acme.Owner.User)
+	before, asked := x.acme.Record(), 0
+	for name, err := range presentTo(t, x.Svc.Admin(without, x.acme.ID), string(x.mia.ID)) {
+		require.Error(t, err, name)
+		if !errors.Is(err, orgusers.ErrInvalid) { // what makes no sense is refused before anybody looks who asks
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonMFARequired)
+			asked++
+		}
+	}
+	require.Greater(t, asked, 25)
+	require.Equal(t, before, x.acme.Record())
+	_, with := x.Enrol(without)
+	for name, err := range presentTo(t, x.Svc.Admin(with, x.acme.ID), string(x.mia.ID)) {
+		var e *orgusers.Error
+		require.False(t, errors.As(err, &e) && e.Reason == orgusers.ReasonMFARequired, name)
 	}
 }
 

@@ -98,6 +98,41 @@ func TestS092_S145_Forgotten(t *testing.T) {
 	require.Equal(t, []any{before.Failures, before.LockedUntil, before.Password}, []any{now.Failures, now.LockedUntil, now.Password}, "S-104 no lock")
 }
 
+// TestS097_NobodyIsGivenAPassword: who is put in by support has none, whatever there is to guess it from,
+// until the mailed link sets one; and what is in the mail never is one.
+func TestS097_NobodyIsGivenAPassword(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	id, err := x.Operator().CreateOrganization(world.Ctx(), orgusers.NewOrganization{
+		Name: "Bolt", Owner: "nina@bolt.example", OwnerName: orgusers.Name{First: "Nina"}, Admins: []string{"adam@bolt.example"},
+	})
+	require.NoError(t, err)
+	x.Dispatch()
+	for _, email := range []string{"nina@bolt.example", "adam@bolt.example"} {
+		mail, _ := x.Inbox.LastLink(email)
+		token := world.Token(mail)
+		v, err := x.Store.View(world.Ctx(), orgusers.ViewQuery{UserKeys: []orgusers.AddressKey{orgusers.AddressKey(email)}})
+		require.NoError(t, err)
+		require.Empty(t, v.Users[0].Password)
+		guesses := []string{"", token, mail.Link, string(mail.ID), email, "Nina", "Bolt", string(id), string(v.Users[0].ID), "password", "changeme"}
+		for n, guess := range guesses {
+			x.Clock.Tick(time.Hour) // whatever is counted against the account
+			_, err := x.Svc.Visitor(from(n)).SignIn(world.Ctx(), email, guess)
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), token, fresh))
+		x.Clock.Tick(time.Hour)
+		for n, guess := range guesses[:4] {
+			_, err := x.Svc.Visitor(from(n)).SignIn(world.Ctx(), email, guess)
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+		}
+		x.Clock.Tick(time.Hour)
+		in, err := x.Visitor().SignIn(world.Ctx(), email, fresh)
+		require.NoError(t, err)
+		require.Equal(t, orgusers.StepDone, in.Step)
+	}
+}
+
 // TestS099_S100_AfterAReset: all sessions are over, nobody is signed in by it, and the second factor
 // is still demanded.
 func TestS099_S100_AfterAReset(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,12 @@ func mysqlDatabase(t testing.TB) database {
 
 // is reports whether the database is of a family.
 func (d database) is(dialect string) bool { return d.dialect.String() == dialect }
+
+// file is where a database is that has a file of its own.
+func (d database) file() (string, bool) {
+	file, _, _ := strings.Cut(d.dsn, "?")
+	return strings.CutPrefix(file, "file:")
+}
 
 // open returns the database open, with room for n connections, until the test ends.
 func (d database) open(t testing.TB, n int) *sql.DB {

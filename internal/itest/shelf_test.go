@@ -2,6 +2,9 @@ package itest
 
 import (
 	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/orgusers/go-orgusers/orgusers"
+	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
 // shelf lends databases, migrated and empty, to tests that come one after the other: on a server it
@@ -98,5 +102,28 @@ func (s *shelf) store(t testing.TB, w way) orgusers.Store {
 	db := d.open(t, max(w.conns, 1))
 	t.Cleanup(func() { idle(t, db) })
 	w.check(t, db)
+	if file, ok := d.file(); ok {
+		return onDisk{newStore(t, db, d), file}
+	}
 	return newStore(t, db, d)
+}
+
+// onDisk is a store that shows its files, for what may be in none of them.
+type onDisk struct {
+	*sqlstore.Store
+	file string
+}
+
+// Dump is the database with whatever is left in its journals and on its free pages.
+func (s onDisk) Dump(t testing.TB) []byte {
+	var all []byte
+	for _, suffix := range []string{"", "-wal", "-journal"} {
+		b, err := os.ReadFile(s.file + suffix)
+		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		require.NoError(t, err)
+		all = append(all, b...)
+	}
+	return all
 }

@@ -133,9 +133,13 @@ func signInRaces(c *track) {
 		}, orgusers.ReasonTicket)
 	})
 	killRaces(c)
-	c.race("C1 rehash x change", func(r *round) {
+	c.race("S-099 C1 sign-in x change password", func(r *round) {
 		x := r.team("acme")
-		r.a.PatchUser(x.member.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+		hash := world.CheapHash() // which a sign-in makes anew
+		if r.n%4 > 1 {
+			hash = world.GoodHash() // which it leaves, so that it writes less
+		}
+		r.a.PatchUser(x.member.User, orgusers.UserPatch{Password: orgusers.Some(hash)})
 		mine := r.a.Actor(x.member.User)
 		mine.IP = orgusers.Actor{}.IP
 		signIn := func(ctx context.Context, password string) (orgusers.SignIn, error) {
@@ -212,6 +216,13 @@ func killRaces(c *track) {
 		"end one's others": func(r *round, _ team, actor orgusers.Actor) func(context.Context) error {
 			return func(ctx context.Context) error {
 				_, err := r.b.Svc.Account(actor).EndOtherSessions(ctx)
+				return err
+			}
+		},
+		"change password": func(r *round, x team, actor orgusers.Actor) func(context.Context) error {
+			r.a.PatchUser(x.member.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+			return func(ctx context.Context) error {
+				_, err := r.b.Svc.Account(actor).ChangePassword(ctx, world.Password, newPassword)
 				return err
 			}
 		},

@@ -25,7 +25,7 @@ func Tenants(t *testing.T, open Opener) {
 	c.run("S-158 asked again", bulkAgain)
 	c.run("S-162 nothing but what is meant can be set", massAssignment)
 	c.run("S-165 identities are compared whole", exactIdentity)
-	c.run("S-166 filters stay inside", tenantFilters)
+	c.run("S-146 S-166 filters and counts stay inside", tenantFilters)
 	c.run("S-167 trail and export", tenantTrail)
 }
 

@@ -111,7 +111,7 @@ func tenantFilters(t *testing.T, w *world.World) {
 		page, err := door.Members(ctx, orgusers.List{MemberFilter: orgusers.MemberFilter{Search: "nobody"}})
 		require.NoError(t, err)
 		require.Empty(t, page.Members)
-		require.Equal(t, int64(13), page.Tally.Seats(), "counts of one's own organization, whatever the filter (S-146)")
+		require.Equal(t, int64(13), page.Tally.Seats(), "counts of one's own organization, whatever the filter")
 	}
 	require.Greater(t, asked, 100)
 }

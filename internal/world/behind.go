@@ -63,9 +63,14 @@ func (w *World) Outbox(dead bool) []orgusers.Effect {
 }
 
 // CheapHash is a hash of [Password] that is quick to check: it has the least memory accepted.
-func CheapHash() orgusers.PasswordHash {
+func CheapHash() orgusers.PasswordHash { return hash(8<<10, 1) }
+
+// GoodHash is a hash of [Password] as the library makes it, so that a sign-in leaves it as it is.
+func GoodHash() orgusers.PasswordHash { return hash(19<<10, 2) }
+
+func hash(memory, times uint32) orgusers.PasswordHash {
 	salt := []byte("saltsaltsaltsalt")
-	key := argon2.IDKey([]byte(Password), salt, 1, 8<<10, 1, 32)
+	key := argon2.IDKey([]byte(Password), salt, times, memory, 1, 32)
 	enc := base64.RawStdEncoding.EncodeToString
-	return orgusers.PasswordHash(fmt.Sprintf("$argon2id$v=19$m=%d,t=1,p=1$%s$%s", 8<<10, enc(salt), enc(key)))
+	return orgusers.PasswordHash(fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", memory, times, enc(salt), enc(key)))
 }

@@ -22,6 +22,7 @@ func raceChecks() []check {
 		{"Race/SameRequestAtOnce", raceRequest},
 		{"Race/TwoDemoteEachOther", raceDemotion},
 		{"Race/SignInsAndDecisions", raceTouch},
+		{"Race/S132_EveryMethodAtOnce", raceEverything},
 	}
 }
 
@@ -263,4 +264,48 @@ func raceTouch(w *world) {
 	require.Equal(w, at, w.member(other.org, other.ann.ID).LastLogin)
 	require.Equal(w, int64(1), w.user(k.ann.User).Version)
 	require.Equal(w, before.Version+done-latest.Load(), w.org(k.org).Version)
+}
+
+// raceEverything: every method beside every other one, on the same records, and decisions beside them. Of a
+// store in memory the race detector has the last word.
+func raceEverything(w *world) {
+	k := w.cast()
+	calls := w.calls(k)
+	before, committed := w.org(k.org), false
+	var decided int64
+	rounds := max(w.rounds(10), 3)
+	var all sync.WaitGroup
+	for method, call := range calls {
+		for range 2 {
+			all.Go(func() {
+				for range rounds {
+					err := call(w.ctx)
+					switch {
+					case w.gaveWay(err), errors.Is(err, orgusers.ErrNotFound): // others were first, or have cleared it away
+					case method == "Commit" && err == nil:
+						committed = true // once: its version is then taken
+					default:
+						w.works(err, method)
+					}
+				}
+			})
+		}
+	}
+	all.Go(func() {
+		for range rounds {
+			write, err := w.raise(k.dan.User, k.org)
+			if err == nil {
+				err = write()
+			}
+			if !w.gaveWay(err) && w.works(err, "a decision") {
+				decided++
+			}
+		}
+	})
+	all.Wait()
+	if committed {
+		decided++
+	}
+	require.Positive(w, decided)
+	require.Equal(w, before.Version+decided, w.org(k.org).Version, "each of those who wrote, once")
 }

@@ -52,6 +52,7 @@ func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers
 		people[i] = suite.Person{
 			Email: fmt.Sprintf("%s%d@crowd.example", tag, i), Status: status,
 			Grants: []orgusers.Grant{{Stack: stacks[0], Role: orgusers.RoleDeveloper}, {Stack: stacks[1], Role: orgusers.RoleContentManager}},
+			Subject: fmt.Sprintf("%s%d", tag, i),
 			Change: func(u *orgusers.User) {
 				u.MFA = orgusers.MFA{Secret: "sealed", EnrolledAt: w.Clock.Now()}
 				u.LockedUntil = w.Clock.Now().Add(1000 * time.Hour)
@@ -120,6 +121,7 @@ func bulkStatements(t *testing.T, d database) {
 		{op: orgusers.ResendInvitation{}, status: orgusers.StatusPending},
 		{op: orgusers.Unlock{}, alone: true},
 		{op: orgusers.SetWithoutSSO{Allow: true}},
+		{op: orgusers.UnlinkSSO{}, alone: true},
 	} {
 		t.Run(string(c.op.Action()), func(t *testing.T) {
 			var first cost
@@ -215,6 +217,23 @@ func accessStatements(t *testing.T, d database) {
 	require.NoError(t, err)
 	require.Equal(t, cost{writes: 2}, costOf(control, func() { err = w.Svc.SignedIn(world.Ctx(), m.User) }))
 	require.NoError(t, err)
+
+	session := orgusers.Session{
+		ID: "7f000000-0000-7000-8000-000000000001", User: m.User, Token: "token of m", Step: orgusers.StepDone, IP: actor.IP,
+		CreatedAt: actor.SignedInAt, SeenAt: actor.SignedInAt, ExpiresAt: actor.SignedInAt.Add(time.Hour), Idle: time.Hour,
+	}
+	require.NoError(t, w.Store.Commit(world.Ctx(), orgusers.Changes{NewSessions: []orgusers.Session{session}}))
+	actor.Session = string(session.ID)
+	_, err = w.Svc.Account(actor).OpenIPRule(world.Ctx(), org.ID, "db", time.Hour)
+	require.NoError(t, err)
+	for _, demanded := range []bool{false, true} { // whatever the session is asked for, as Access asks
+		w.PatchOrg(org.ID, func(o *orgusers.Organization) { o.Settings.SSO = orgusers.SSO{Enabled: demanded, Strict: demanded} })
+		var open bool
+		require.Equal(t, cost{reads: 1}, costOf(control, func() { open, err = w.Svc.Allowed(world.Ctx(), org.ID, actor.IP, "db") }))
+		require.NoError(t, err)
+		require.Equal(t, !demanded, open)
+	}
+	w.PatchOrg(org.ID, func(o *orgusers.Organization) { o.Settings.SSO = orgusers.SSO{} })
 
 	suite.Account(t, w, "known@acme.example")
 	org.Invite("known@acme.example", orgusers.RoleMember)

@@ -33,6 +33,7 @@ type (
 	rowFact struct {
 		ID, User                                   int
 		Email, Role, Status, Name, ByEmail, Grants string
+		Subject                                    string
 		WithoutSSO, MFA, Link                      bool
 		By, Sends                                  int
 		Invited, Sent, Expires, Joined, LastLogin  moment
@@ -102,15 +103,18 @@ func (m *model) facts(r *run) facts {
 		key := "organization " + fmt.Sprint(o.id)
 		f[key] = orgFact{
 			o.name, o.disabled, o.owner, o.members(), pending, len(o.admins()), len(o.stacks), o.chain,
-			strings.Join(o.domains, " "), strings.Join(o.closed, " "), fmt.Sprint(o.sso), fmt.Sprint(o.users, o.places, o.over),
+			strings.Join(o.domains, " "), strings.Join(o.closed, " "), fmt.Sprint(o.sso, o.keeper), fmt.Sprint(o.users, o.places, o.over),
 		}
 		if t := o.offer; t != nil {
 			f[key+" offer"] = offerFact{t.email, t.by, t.sends, at(t.at), at(t.sentAt), at(t.expiresAt)}
 		}
+		for name, g := range o.groups {
+			f[key+" group "+name] = fmt.Sprint(g.admin, showGrants(slices.Collect(maps.Keys(g.grants))))
+		}
 		for _, w := range o.rows {
 			fact := rowFact{
 				ID: w.id, User: w.user, Email: w.email, Role: "member", Status: "pending", Name: w.name.String(), ByEmail: w.byEmail,
-				WithoutSSO: w.withoutSSO, Link: w.link != 0, By: w.by, Sends: w.sends,
+				WithoutSSO: w.withoutSSO, Subject: w.subject, Link: w.link != 0, By: w.by, Sends: w.sends,
 				Invited: at(w.invitedAt), Sent: at(w.sentAt), Expires: at(w.expiresAt), Joined: at(w.joinedAt),
 			}
 			if w.admin {
@@ -183,21 +187,26 @@ func (s *snapshot) facts(r *run) facts {
 		f[key] = orgFact{
 			o.Name, o.Disabled, r.users.number(o.OwnerID),
 			int(o.Tally.Members), int(o.Tally.Pending), int(o.Tally.Admins), int(o.Tally.Stacks), int(o.AuditSeq),
-			strings.Join(o.Settings.AllowedDomains, " "), strings.Join(closed, " "), fmt.Sprint(sso{o.Settings.SSO.Enabled, o.Settings.SSO.Strict, o.Settings.SSO.RoleMapping}),
+			strings.Join(o.Settings.AllowedDomains, " "), strings.Join(closed, " "), fmt.Sprint(sso{o.Settings.SSO.Enabled, o.Settings.SSO.Strict, o.Settings.SSO.RoleMapping}, r.users.number(o.Settings.SSO.Keeper)),
 			fmt.Sprint(limit(orgusers.ResourceUsers), limit(orgusers.ResourceStacks), o.Plan.OverUsage),
 		}
 		if t := o.Transfer; t.Pending() {
 			f[key+" offer"] = offerFact{t.To.Email, r.users.number(t.By), t.Sends, at(t.OfferedAt), at(t.SentAt), at(t.ExpiresAt)}
 		}
+		known := func(in []orgusers.Grant) (out []grant) {
+			for _, g := range in {
+				out = append(out, grant{r.stacks.number(g.Stack), r.roles.number(g.Role)})
+			}
+			return out
+		}
+		for _, g := range o.Settings.Groups {
+			f[key+" group "+g.Group] = fmt.Sprint(g.Role == orgusers.RoleAdmin, showGrants(known(g.Grants)))
+		}
 		for j := range v.Members {
 			w := &v.Members[j]
-			var grants []grant
-			for _, g := range w.Grants {
-				grants = append(grants, grant{r.stacks.number(g.Stack), r.roles.number(g.Role)})
-			}
 			f[key+" row "+string(w.Address.Key)] = rowFact{
 				r.rows.number(w.ID), r.users.number(w.User),
-				w.Address.Email, string(w.Role), string(w.Status), w.Name.String(), w.InvitedByEmail, showGrants(grants),
+				w.Address.Email, string(w.Role), string(w.Status), w.Name.String(), w.InvitedByEmail, showGrants(known(w.Grants)), w.Subject,
 				w.WithoutSSO, w.MFA, w.Link != "", r.users.number(w.InvitedBy), w.Sends,
 				at(w.InvitedAt), at(w.SentAt), at(w.ExpiresAt), at(w.JoinedAt), at(w.LastLogin),
 			}

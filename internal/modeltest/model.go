@@ -60,7 +60,8 @@ type (
 		key, email                             string
 		admin, inactive, withoutSSO            bool
 		grants                                 map[grant]bool
-		name                                   name // as the inviter gave it
+		name                                   name   // as the inviter gave it
+		subject                                string // at the identity provider
 		by                                     int
 		byEmail                                string
 		invitedAt, expiresAt, sentAt, joinedAt time.Time
@@ -88,7 +89,9 @@ type (
 		roles           []*role
 		domains, closed []string
 		sso             sso
-		users, places   int // limits; -1: none
+		keeper          int              // gets in without single sign-on; 0: nobody is named
+		groups          map[string]group // of the identity provider
+		users, places   int              // limits; -1: none
 		offer           *offer
 		chain, beside   int // audit entries
 	}
@@ -169,14 +172,23 @@ func (r *row) administers() bool { return r.user != 0 && !r.inactive && r.admin 
 
 func (o *org) isOwner(r *row) bool { return o.owner != 0 && r.user == o.owner }
 
-// lastAdmin is R12.5.
-func (o *org) lastAdmin(r *row) bool {
-	return o.owner == 0 && r.administers() && len(o.admins()) == 1
+// stays says why an administrator cannot go: R12.5, and R2.23 where there is no owner.
+func (o *org) stays(r *row) string {
+	switch {
+	case o.owner != 0 || !r.administers():
+		return ""
+	case len(o.admins()) == 1:
+		return "last_administrator"
+	case r.user == o.keeper:
+		return "sso_keeper"
+	}
+	return ""
 }
 
 // ssoOnly is R2.21 to R2.24.
 func (o *org) ssoOnly(r *row) bool {
-	return o.sso.On && !o.isOwner(r) && (o.sso.Strict || !r.withoutSSO)
+	kept := o.isOwner(r) || o.keeper != 0 && r.user == o.keeper
+	return o.sso.On && !kept && (o.sso.Strict || !r.withoutSSO)
 }
 
 // idp is R2.28.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// operation is one of the thirteen, by its name without the part before the dot.
+// operation is one of the fourteen, by its name without the part before the dot.
 type operation struct {
 	kind   string
 	role   string   // set_role
@@ -94,7 +94,7 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 	u := m.account(r.user)
 	self := r == me
 	cutsOff := p.is("remove", "deactivate", "reactivate", "delete", "unlock", "set_without_sso")
-	own := p.is("rename", "force_password_reset", "reset_mfa", "end_sessions")
+	own := p.is("rename", "force_password_reset", "reset_mfa", "end_sessions", "unlink_sso")
 	onAccount := own || p.is("deactivate", "reactivate", "delete", "unlock")
 	mails := p.is("force_password_reset", "reset_mfa")
 	switch {
@@ -114,18 +114,20 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		return "skipped idp_managed"
 	case mails && o.ssoOnly(r): // Q19
 		return "skipped sso_managed"
-	case p.is("delete", "rename", "end_sessions", "unlock") && m.several(r.user): // R6.5, S-073
+	case mails && r.subject != "" && m.several(r.user): // S-002
 		return "skipped several_organizations"
-	case p.is("remove", "deactivate", "delete") && o.lastAdmin(r):
-		return "skipped last_administrator"
+	case p.is("delete", "rename", "end_sessions", "unlock", "unlink_sso") && m.several(r.user): // R6.5, S-073
+		return "skipped several_organizations"
+	case p.is("remove", "deactivate", "delete") && o.stays(r) != "":
+		return "skipped " + o.stays(r)
 	}
 	switch p.kind {
 	case "set_role":
 		switch {
 		case r.admin == (p.role == "admin"):
 			return "applied unchanged"
-		case o.lastAdmin(r):
-			return "skipped last_administrator"
+		case o.stays(r) != "":
+			return "skipped " + o.stays(r)
 		}
 	case "set_stacks":
 		if maps.Equal(r.grants, replaceGrants(r.grants, p.access)) {
@@ -161,6 +163,10 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		}
 	case "set_without_sso":
 		if r.withoutSSO == p.allow {
+			return "applied unchanged"
+		}
+	case "unlink_sso":
+		if r.subject == "" {
 			return "applied unchanged"
 		}
 	case "unlock":
@@ -227,6 +233,9 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 		m.endSessions(u)
 	case "set_without_sso": // R2.21
 		r.withoutSSO = p.allow
+	case "unlink_sso":
+		r.subject = ""
+		m.endSessions(u)
 	case "unlock":
 		u.lockedUntil = time.Time{}
 	case "resend":
@@ -318,10 +327,10 @@ func (m *model) allowed(a actor, o *org) (map[string]string, string) {
 	return out, res.err
 }
 
-// kinds are the thirteen operations.
+// kinds are the fourteen operations.
 func kinds() []string {
 	return []string{
 		"remove", "set_role", "set_stacks", "deactivate", "reactivate", "delete", "rename", "force_password_reset",
-		"reset_mfa", "end_sessions", "resend", "unlock", "set_without_sso",
+		"reset_mfa", "end_sessions", "resend", "unlock", "set_without_sso", "unlink_sso",
 	}
 }

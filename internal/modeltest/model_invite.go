@@ -142,15 +142,24 @@ func (m *model) invited(l link) (*row, string) {
 	switch {
 	case r == nil, r.user != 0, r.link != l.op:
 		return nil, replaced
-	case !r.expiresAt.IsZero() && !m.now.Before(r.expiresAt):
-		return nil, "expired link_expired"
-	case !o.allows(r.key):
-		return nil, "denied domain_not_allowed"
 	}
-	if by := o.joined(r.by); by == nil || !by.administers() {
-		return nil, "expired inviter_gone"
+	if err := m.invitedStill(o, r); err != "" {
+		return nil, err
 	}
 	return r, ""
+}
+
+func (m *model) invitedStill(o *org, r *row) string {
+	switch {
+	case !r.expiresAt.IsZero() && !m.now.Before(r.expiresAt):
+		return "expired link_expired"
+	case !o.allows(r.key):
+		return "denied domain_not_allowed"
+	}
+	if by := o.joined(r.by); by == nil || !by.administers() {
+		return "expired inviter_gone"
+	}
+	return ""
 }
 
 // accept takes the invited person in, by the account of the invited address (S-001); one that nobody
@@ -185,18 +194,24 @@ func (m *model) accept(l link, given name, password bool) result {
 				u = &account{id: m.number(), email: r.email}
 				m.accounts[r.key] = u
 			} else {
-				m.endSessions(u)
+				m.distrust(u)
 			}
 			if needsName {
 				u.name = given
 			}
-			u.verified, u.password, u.mfa, u.mustReset = true, password, false, false
-			u.lockedUntil = time.Time{} // of tries before the account was theirs
-			u.reset.op, u.mfaReset.op = 0, 0
+			u.verified, u.password = true, password
 		}
 		m.join(r, u)
 		return res.changed(1)
 	})
+}
+
+// distrust leaves nothing that could let another one into an account that nobody has proved (S-002).
+func (m *model) distrust(u *account) {
+	u.password, u.mfa, u.mustReset = false, false, false
+	u.lockedUntil = time.Time{} // of tries before the account was theirs
+	u.reset.op, u.mfaReset.op = 0, 0
+	m.endSessions(u)
 }
 
 func (m *model) join(r *row, u *account) {
@@ -226,8 +241,8 @@ func (m *model) leave(a actor, o *org) result {
 			return "denied owner_must_transfer"
 		case o.idp(r):
 			return "denied idp_managed"
-		case o.lastAdmin(r):
-			return "denied last_administrator"
+		case o.stays(r) != "":
+			return "denied " + o.stays(r)
 		default:
 			m.expel(o, r)
 			return res.changed(1)

@@ -22,6 +22,8 @@ func (m *model) offerOwnership(a actor, o *org, email string, valid bool) result
 			return "invalid domain_not_allowed"
 		case r != nil && r.inactive:
 			return "invalid inactive"
+		case r != nil && r.user != 0 && !o.mayOwn(r, m.account(r.user)): // R2.23
+			return "invalid password_required"
 		case o.offer != nil && o.offer.key == key && m.tooSoon(o.offer.sentAt, o.offer.sends) != "":
 			return "denied " + m.tooSoon(o.offer.sentAt, o.offer.sends)
 		case m.quota[m.today(email)] >= m.policy.PerMailbox: // S-026
@@ -92,6 +94,8 @@ func (m *model) answerOwnership(l link, accept bool) result {
 		}
 		u, r := m.accounts[o.offer.key], o.rows[o.offer.key]
 		switch {
+		case !o.mayOwn(r, u): // R2.23
+			return "denied password_required"
 		case u == nil, !u.verified: // Q20
 			return "denied account_required"
 		case !o.allows(o.offer.key):
@@ -134,6 +138,8 @@ func (m *model) restoreOwner(a actor, o *org, id int) result {
 			return "invalid not_joined"
 		case o.isOwner(r):
 			return "invalid unchanged"
+		case !o.mayOwn(r, m.account(r.user)):
+			return "invalid password_required"
 		default:
 			m.handOver(o, r)
 			return res.changed(2)

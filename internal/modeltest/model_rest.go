@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,19 +85,26 @@ func (m *model) deleteStack(a actor, o *org, id int) result {
 			return notFound
 		}
 		o.stacks = slices.DeleteFunc(o.stacks, func(s *stack) bool { return s.id == id })
-		o.dropGrants(func(g grant) bool { return g.stack == id })
-		return res.changed(1)
+		return res.changed(1 + o.dropGrants(func(g grant) bool { return g.stack == id }))
 	})
 }
 
-func (o *org) dropGrants(gone func(grant) bool) {
+// dropGrants takes roles from everybody, and from the groups; it returns from how many of those.
+func (o *org) dropGrants(gone func(grant) bool) (groups int) {
+	drop := func(grants map[grant]bool) int {
+		n := len(grants)
+		maps.DeleteFunc(grants, func(g grant, _ bool) bool { return gone(g) })
+		return n - len(grants)
+	}
 	for _, r := range o.rows {
-		for g := range r.grants {
-			if gone(g) {
-				delete(r.grants, g)
-			}
+		drop(r.grants)
+	}
+	for _, g := range o.groups {
+		if drop(g.grants) > 0 {
+			groups++
 		}
 	}
+	return groups
 }
 
 // saveRole makes a role (id 0) or replaces one.
@@ -151,8 +159,7 @@ func (m *model) deleteRole(a actor, o *org, id int) result {
 		if len(o.roles) == n {
 			return notFound
 		}
-		o.dropGrants(func(g grant) bool { return g.role == id })
-		return res.changed(1)
+		return res.changed(1 + o.dropGrants(func(g grant) bool { return g.role == id }))
 	})
 }
 
@@ -173,26 +180,6 @@ func (m *model) setDomains(a actor, o *org, domains []string) result {
 			return ""
 		}
 		o.domains = set(clean)
-		return res.changed(1)
-	})
-}
-
-// setSSO is the owner's (R1.5); where there is none, the administrators'.
-func (m *model) setSSO(a actor, o *org, s sso) result {
-	if !s.On && (s.Strict || s.Mapping) {
-		return invalidInput("required")
-	}
-	may := func(a actor, o *org) string {
-		if o.owner == 0 {
-			return m.admin(a, o)
-		}
-		return m.owner(a, o)
-	}
-	return m.call(a, o, fmt.Sprint("sso ", s), may, func(res *result) string {
-		if o.sso == s {
-			return ""
-		}
-		o.sso = s
 		return res.changed(1)
 	})
 }

@@ -116,6 +116,10 @@ func (s *side) look(t testing.TB, r *run) snapshot {
 			o.Roles[i].Permissions = append([]orgusers.Permission{}, o.Roles[i].Permissions...)
 		}
 		o.Org.Settings.AllowedDomains = append([]string{}, o.Org.Settings.AllowedDomains...)
+		o.Org.Settings.Groups = append([]orgusers.GroupRole{}, o.Org.Settings.Groups...)
+		for i := range o.Org.Settings.Groups {
+			o.Org.Settings.Groups[i].Grants = append([]orgusers.Grant{}, o.Org.Settings.Groups[i].Grants...)
+		}
 		o.Org.Settings.Closed = append([]orgusers.Action{}, o.Org.Settings.Closed...)
 		o.Org.Plan.Limits = append([]orgusers.Limit{}, o.Org.Plan.Limits...)
 		out.Orgs = append(out.Orgs, o)

@@ -28,6 +28,7 @@ func (r *run) step(t *rapid.T) {
 		{10, r.drawStack},
 		{7, r.drawRole},
 		{6, r.drawSettings},
+		{8, r.drawSSO},
 		{8, r.drawOperator},
 		{4, r.drawLeave},
 		{8, r.drawSelf},

@@ -84,10 +84,7 @@ func (r *run) drawSettings(o *org) {
 	a := r.actor(o)
 	o = r.seldomNone(o)
 	if r.chance("SSO", 50) {
-		v := pick(r, "SSO", sso{}, sso{}, sso{On: true}, sso{On: true, Strict: true}, sso{On: true, Mapping: true}, sso{true, true, true}, sso{Strict: true})
-		r.expect(fmt.Sprintf("%s in %v: SSO %+v", r.who(a), o, v), r.model.setSSO(a, o, v), func(s *side) reply {
-			return reply{err: r.admin(s, a, o).SetSSO(world.Ctx(), orgusers.SSO{Enabled: v.On, Strict: v.Strict, RoleMapping: v.Mapping})}
-		})
+		r.setSSO(a, o, pick(r, "SSO", sso{}, sso{}, sso{On: true}, sso{On: true, Strict: true}, sso{On: true, Mapping: true}, sso{true, true, true}, sso{Strict: true}))
 		return
 	}
 	domains := pick(r, "domains", nil, nil, []string{"ACME.example"}, []string{"other.example", "acme.example"}, []string{"acme.example", "acme.example"}, []string{"nodot"})

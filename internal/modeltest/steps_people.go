@@ -91,6 +91,8 @@ func (r *run) apply(a actor, o *org, p operation, ids []int, preview bool) {
 		op = orgusers.Unlock{}
 	case "set_without_sso":
 		op = orgusers.SetWithoutSSO{Allow: p.allow}
+	case "unlink_sso":
+		op = orgusers.UnlinkSSO{}
 	}
 	members := make([]orgusers.MemberID, len(ids))
 	for i, id := range ids {

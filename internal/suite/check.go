@@ -58,6 +58,10 @@ func checkRoster(t testing.TB, w *world.World, org orgusers.OrgID) orgusers.Orga
 		require.True(t, there && owner.Administers(), "the owner is an active administrator on the roster")
 	}
 	require.Positive(t, tally.Admins, "somebody administers the organization")
+	if keeper := s.Org.Settings.SSO.Keeper; keeper != "" {
+		m, there := users[keeper]
+		require.True(t, there && m.Administers() && s.Org.OwnerID == "", "who gets in without single sign-on is an active administrator")
+	}
 	if offer := s.Org.Transfer; offer.Pending() {
 		require.Equal(t, s.Org.OwnerID, offer.By, "the ownership is offered by who has it")
 		i := slices.IndexFunc(s.Members, func(m orgusers.Member) bool { return m.Address.Key == offer.To.Key })

@@ -59,6 +59,7 @@ func races(c *track) {
 	sharedRaces(c)
 	c.race("S-223 outbox", raceOutbox)
 	signInRaces(c)
+	ssoRaces(c)
 }
 
 // contenders is how many take part where many do.

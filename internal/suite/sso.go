@@ -39,7 +39,6 @@ func SSO(t *testing.T, open Opener) {
 	c.run("R12.5 the last administrator", mapLast)
 	c.run("S-018 groups of this organization", mapInput)
 	c.run("S-018 a stack or role that goes", mapDeleted)
-	c.run("R2.27 at once", ssoRace)
 }
 
 // says is what the team's provider says of somebody.

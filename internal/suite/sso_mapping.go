@@ -3,7 +3,6 @@ package suite
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -268,26 +267,4 @@ func mapDeleted(t *testing.T, w *world.World) {
 	require.Len(t, e, 4, "two groups made, one changed twice")
 	x.by(x.says("member", "staff"))
 	require.Equal(t, left, x.row("member").Grants)
-}
-
-// ssoRace: however many come at once, by two services, each is one person in one seat.
-func ssoRace(t *testing.T, w *world.World) {
-	x := newTeam(t, w, "acme")
-	mapped(x, orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember})
-	second := w.Second()
-	var wg sync.WaitGroup
-	errs := make([]error, 8)
-	for i := range errs {
-		wg.Go(func() {
-			svc := []*world.World{w, second}[i%2]
-			_, errs[i] = svc.Visitor().SignInSSO(world.Ctx(), x.says("pat", "staff"))
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		require.NoError(t, err)
-	}
-	require.Equal(t, 1, w.User(x.row("pat").User).Orgs)
-	require.EqualValues(t, 4, x.Record().Tally.Members)
-	CheckOrg(t, w, x.ID)
 }

@@ -146,7 +146,7 @@ func (b *bench) startUp(ctx context.Context, s *scale, rounds int) (started, err
 		}
 		var h hand = newRaw(b.engine, db)
 		if which == ours {
-			svc, _, err := newService(db, b.dialect, b.lib.mails)
+			svc, _, err := newService(db, b.dialect, b.lib.mails, new(stopwatch))
 			if err != nil {
 				return err
 			}
@@ -228,7 +228,10 @@ func (b *bench) bulks(ctx context.Context, s *scale) (list []bulk, err error) {
 			if n > o.n/2 {
 				break
 			}
-			ids, _ := o.members(0, n, 2*heirs, 2*heirs+o.n/2)
+			ids := make([]orgusers.MemberID, n)
+			for i := range ids {
+				ids[i] = o.member(2*heirs + i)
+			}
 			b.control.Reset()
 			if err := k.do(ids); err != nil {
 				return nil, fmt.Errorf("%s of %d: %w", k.op, n, err)

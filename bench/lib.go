@@ -28,6 +28,8 @@ type hand interface {
 	offer(ctx context.Context, o *org, to string) error
 	takeOver(ctx context.Context, o *org, to string) error
 	export(ctx context.Context, o *org, w io.Writer) error
+	signIn(ctx context.Context, o *org, i int) error
+	hashed() time.Duration // by the last sign-in
 }
 
 // place is where a page is: after so many rows in an order.
@@ -41,6 +43,7 @@ type library struct {
 	svc     *orgusers.Service
 	mails   *links
 	cursors map[cursor]string
+	watch   stopwatch
 }
 
 type cursor struct {
@@ -49,7 +52,7 @@ type cursor struct {
 }
 
 // newService makes a service as a host does, with the quotas in force but out of reach.
-func newService(db *sql.DB, d sqlstore.Dialect, mails *links) (*orgusers.Service, orgusers.Store, error) {
+func newService(db *sql.DB, d sqlstore.Dialect, mails *links, watch *stopwatch) (*orgusers.Service, orgusers.Store, error) {
 	store, err := sqlstore.New(db, d)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +60,8 @@ func newService(db *sql.DB, d sqlstore.Dialect, mails *links) (*orgusers.Service
 	const far = 1 << 30
 	var calls atomic.Int64 // the clock goes a second with each, so that nobody was mailed a moment ago
 	svc, err := orgusers.New(orgusers.Config{
-		Now:   func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * time.Second) },
+		Now:  func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * time.Second) },
+		Rand: watch, NewID: watch.newID,
 		Store: store, Mailer: mails, Keys: []orgusers.Key{orgusers.Key("0123456789abcdefghijklmnopqrstuv")}, Links: orgusers.Links{Base: "https://bench.example"},
 		Policy: orgusers.Policy{MaxSelected: 1000, InvitesPerActorHour: far, InvitesPerOrgDay: far, InvitesPerMailboxDay: far, ResetMailsPerHour: far, ResetMailsPerDay: far, ResendCooldown: time.Second},
 	})
@@ -117,11 +121,11 @@ func (l *library) page(ctx context.Context, o *org, p place) error {
 	return err
 }
 
-// middles are the places in the middle of a roster of so many rows, some of each other page; end is
-// the place of its last page.
+// middles are two places in the middle of a roster of so many rows, of which pages of 200 begin at some;
+// end is the place of its last page.
 func middles(rows int) (places []int) {
-	for at := rows / 5 / 200 * 200 * 2; at <= rows*3/5 && len(places) < 64; at += 200 {
-		if at > 0 && at < end(rows) {
+	for _, at := range []int{rows * 2 / 5, rows * 3 / 5} {
+		if at = at / 200 * 200; at > 0 && at < end(rows) {
 			places = append(places, at)
 		}
 	}

@@ -5,8 +5,6 @@
 //
 //	go run . -engine sqlite -sizes 1000,1000000
 //	go run . -engine postgresql,mariadb -sizes 1000,100000,1000000 -parts operations,export
-//
-// Sign-in less the hash (P8) will be one more operation.
 package main
 
 import (
@@ -197,20 +195,21 @@ func prepare(ctx context.Context, e *engine, o options) (*bench, error) {
 		return nil, err
 	}
 	mails := &links{tokens: map[string]string{}}
-	svc, store, err := newService(b.db, e.dialect, mails)
+	b.lib = &library{mails: mails, cursors: map[cursor]string{}}
+	svc, store, err := newService(b.db, e.dialect, mails, &b.lib.watch)
 	if err != nil {
 		return nil, err
 	}
 	if err := store.(interface{ Migrate(context.Context) error }).Migrate(ctx); err != nil {
 		return nil, err
 	}
-	counted, _, err := newService(b.counting, e.dialect, mails)
-	if err != nil {
+	counted := &library{mails: mails, cursors: b.lib.cursors}
+	if counted.svc, _, err = newService(b.counting, e.dialect, mails, &counted.watch); err != nil {
 		return nil, err
 	}
-	b.lib, b.raw = &library{svc, mails, map[cursor]string{}}, newRaw(e, b.db)
+	b.lib.svc, b.raw = svc, newRaw(e, b.db)
 	b.hands = [2]hand{b.lib, b.raw}
-	b.counted = [2]hand{&library{counted, mails, b.lib.cursors}, newRaw(e, b.counting)}
+	b.counted = [2]hand{counted, newRaw(e, b.counting)}
 	s := &seeder{svc: svc, store: store}
 	for _, n := range o.sizes {
 		sc, err := s.scale(ctx, n, 0)

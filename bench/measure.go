@@ -75,7 +75,11 @@ func perRound(a, b []time.Duration) float64 {
 // does it does to all, and returns the medians.
 func (b *bench) measure(ctx context.Context, o op) ([]figure, error) {
 	const further = 2 // calls that are counted
-	warm := min(3, o.rounds-1)
+	warm := 3
+	if o.people > 0 {
+		warm = max(warm, few/o.people) // everybody once
+	}
+	warm = min(warm, o.rounds-1)
 	var scales []*scale
 	for _, s := range b.scales {
 		if o.skip == nil || !o.skip(s) {
@@ -111,7 +115,7 @@ func (b *bench) measure(ctx context.Context, o op) ([]figure, error) {
 		b.control.Reset()
 		begin := time.Now()
 		err := o.do(ctx, b, h, on, turn)
-		return time.Since(begin), err
+		return time.Since(begin) - h.hashed(), err
 	}
 	for i, s := range scales {
 		f := &figures[i]

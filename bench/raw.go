@@ -27,6 +27,7 @@ type raw struct {
 	mu    sync.RWMutex
 	kept  map[string]*sql.Stmt
 	queue sync.Map // per organization a mutex: writers of one process wait their turn
+	hash  time.Duration
 }
 
 func newRaw(e *engine, db *sql.DB) *raw {

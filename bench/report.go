@@ -56,8 +56,9 @@ Written by ` + "`make bench`" + `. Each time is the median of calls that took tu
 writes the same rows, with audit chain, tally, quotas and outbox, under the same guard (see ` + "`raw.go`" + `), on the same data. The organizations of all sizes lie
 in one database and are measured in the same rounds. Commits do not wait for the disk: that wait is the same for both and would hide what differs.
 Statements are reads + writes; BEGIN and COMMIT are not counted. "met" and "**missed**" say how the ratio stands to its bar. Times are of the machine of the
-day, which may have been busy with other work; that is in both hands' times. Not here yet: P8 (sign-in);
-P11 is measured on the memory store by the benchmarks of ` + "`orgusers`" + `.
+day, which may have been busy with other work; that is in both hands' times. Who is called for is one of a hundred people, as many in an organization of
+any size and spread over all of it, and each has had a turn before: a large organization shows what the way to a row costs, not that its page was cold.
+P11 is measured on the memory store by the benchmarks of ` + "`store/memstore`" + `.
 `
 
 func report(all map[string]*result) string {
@@ -134,12 +135,15 @@ func (r *result) growth(b *strings.Builder) {
 		return
 	}
 	first := order[0]
-	fmt.Fprintf(b, "\nAn organization of %s against one of %s (P4: ≤ 1.3; raw beside, which reads and writes as many cold pages):\n\n", group(largest[first].N), group(base[first].N))
+	fmt.Fprintf(b, "\nAn organization of %s against one of %s (P4: ≤ 1.3 for a page, accept and role; raw beside):\n\n", group(largest[first].N), group(base[first].N))
 	b.WriteString("| operation | orgusers | | raw |\n| --- | --- | --- | --- |\n")
 	for _, op := range order {
 		g := largest[op].Growth
-		met := verdict(g[ours] <= 1.3)
-		if g[ours] > 1.3 && g[ours] <= g[theirs] {
+		met := "no bar"
+		if largest[op].Flat {
+			met = verdict(g[ours] <= 1.3)
+		}
+		if largest[op].Flat && g[ours] > 1.3 && g[ours] <= g[theirs] {
 			met += ", but no more than raw"
 		}
 		fmt.Fprintf(b, "| %s | %.2f | %s | %.2f |\n", op, g[ours], met, g[theirs])

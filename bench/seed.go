@@ -41,14 +41,24 @@ func (o *org) actor() orgusers.Actor {
 	return orgusers.Actor{User: o.owner, SignedInAt: signedIn()}
 }
 
-// members are n of the people numbered from to to, others in each call and spread over the roster;
-// round says how often all have had their turn.
+// few is how many people the calls go round.
+const few = 100
+
+// members are n of the people numbered from to to; round says how often all have had their turn. They are
+// as many in an organization of any size, and spread over all of it, so that a large one shows the way to
+// a row and not whether its page was ever read before.
 func (o *org) members(call, n, from, to int) (ids []orgusers.MemberID, round int) {
 	ids = make([]orgusers.MemberID, n)
 	for k := range ids {
-		ids[k] = o.member(from + (call*n+k)*7919%(to-from))
+		ids[k] = o.member(spread(call*n+k, from, to))
 	}
-	return ids, call * n / (to - from)
+	return ids, call * n / min(few, to-from)
+}
+
+// spread is the number of the person whose turn it is.
+func spread(turn, from, to int) int {
+	n := min(few, to-from)
+	return from + turn%n*((to-from)/n)
 }
 
 func (o *org) one(i int) []orgusers.MemberID { return []orgusers.MemberID{o.member(i)} }

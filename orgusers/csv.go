@@ -12,8 +12,9 @@ import (
 // none that a spreadsheet program would run (S-203). encoding/csv does neither: it writes "=1+1" as
 // it is. The first error stays in err and ends all writing.
 type csvWriter struct {
-	w   *bufio.Writer
-	err error
+	w    *bufio.Writer
+	line []byte // the row under way
+	err  error
 }
 
 func newCSVWriter(w io.Writer) *csvWriter {
@@ -32,31 +33,44 @@ func (c *csvWriter) raw(s string) {
 }
 
 func (c *csvWriter) row(cells ...string) {
-	for i, cell := range cells {
-		if i > 0 {
-			c.raw(",")
-		}
+	for _, cell := range cells {
 		c.cell(cell)
 	}
-	c.raw("\r\n")
+	c.end()
 }
 
+// cell adds one cell to the row under way, which end writes.
 func (c *csvWriter) cell(s string) {
-	c.raw(`"`)
+	c.line = append(c.line, '"')
 	if formula(s) {
-		c.raw("'")
+		c.line = append(c.line, '\'')
 	}
 	for {
 		i := strings.IndexByte(s, '"')
 		if i < 0 {
 			break
 		}
-		c.raw(s[:i+1])
-		c.raw(`"`)
+		c.line = append(append(c.line, s[:i+1]...), '"')
 		s = s[i+1:]
 	}
-	c.raw(s)
-	c.raw(`"`)
+	c.line = append(append(c.line, s...), `",`...)
+}
+
+// time adds a time, in RFC 3339 in UTC, to the second; empty for never.
+func (c *csvWriter) time(t time.Time) {
+	c.line = append(c.line, '"')
+	if !t.IsZero() {
+		c.line = t.UTC().AppendFormat(c.line, time.RFC3339)
+	}
+	c.line = append(c.line, `",`...)
+}
+
+func (c *csvWriter) end() {
+	if c.err == nil {
+		_, err := c.w.Write(append(c.line[:len(c.line)-1], "\r\n"...))
+		c.failed(err)
+	}
+	c.line = c.line[:0]
 }
 
 func (c *csvWriter) flush() error {
@@ -88,12 +102,4 @@ func formula(s string) bool {
 		}
 	}
 	return false
-}
-
-// csvTime is RFC 3339 in UTC, to the second; empty for never.
-func csvTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -82,9 +82,13 @@ func FuzzCSVCell(f *testing.F) {
 
 func TestCSVTime(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, csvTime(time.Time{}), "never (Q30)")
-	at := time.Date(2026, 3, 1, 1, 2, 3, 999_999_999, time.FixedZone("", 3600))
-	require.Equal(t, "2026-03-01T00:02:03Z", csvTime(at))
+	var out strings.Builder
+	w := newCSVWriter(&out)
+	w.time(time.Time{})
+	w.time(time.Date(2026, 3, 1, 1, 2, 3, 999_999_999, time.FixedZone("", 3600)))
+	w.end()
+	require.NoError(t, w.flush())
+	require.Equal(t, "\"\",\"2026-03-01T00:02:03Z\"\r\n", out.String(), "the first is never (Q30)")
 }
 
 // failing takes n bytes and fails then.

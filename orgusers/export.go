@@ -73,5 +73,10 @@ func (c *csvWriter) member(org *Organization, m *Member) {
 	if by == "" {
 		by = "System" // R8.1
 	}
-	c.row(m.Address.Email, m.Name.First, m.Name.Last, role, string(m.Status), mfa, by, csvTime(m.InvitedAt), csvTime(m.LastLogin))
+	for _, cell := range [...]string{m.Address.Email, m.Name.First, m.Name.Last, role, string(m.Status), mfa, by} {
+		c.cell(cell)
+	}
+	c.time(m.InvitedAt)
+	c.time(m.LastLogin)
+	c.end()
 }

@@ -1,6 +1,7 @@
 package orgusers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -203,8 +204,8 @@ func (e *Effect) link(p LinkPurpose) link {
 	switch p {
 	case LinkInvitation:
 		l.Subject = string(e.Member)
-	case LinkOwnership:
-		l.Subject = string(e.Org)
+	case LinkOwnership: // offered to somebody on the roster, or to an address
+		l.Subject = cmp.Or(string(e.Member), string(e.Org))
 	default:
 		l.Org, l.Subject = "", string(e.User)
 	}

@@ -77,7 +77,11 @@ func (d *draft) mailOffer(t *Transfer) {
 	t.Link, t.SentAt = d.op, d.env.Now
 	t.ExpiresAt = d.env.Now.Add(d.policy.Lifetimes.Ownership)
 	t.Sends++
-	d.mail("", "", MailData{Kind: MailOwnershipOffer, To: t.To.Email, ExpiresAt: t.ExpiresAt})
+	var to MemberID // so that the link finds the row by itself
+	if r := d.byKey[t.To.Key]; r != nil {
+		to = r.now.ID
+	}
+	d.mail(to, "", MailData{Kind: MailOwnershipOffer, To: t.To.Email, ExpiresAt: t.ExpiresAt})
 }
 
 // ResendOwnership is the command behind [Admin.ResendOwnership].
@@ -141,19 +145,27 @@ type OwnershipInfo struct {
 	ExpiresAt time.Time
 }
 
-// answerOwnership is what accepting, declining and inspecting an offer share. recipient is the key
-// of the address it went to, which [Visitor] reads first, so that the account can be viewed.
+// answerOwnership is what accepting, declining and inspecting an offer share. The link names the
+// recipient's row, which stands as long as the offer does ([draft.lapseTransfer]). If the offer went to
+// an address beyond the roster, the link names the organization, and recipient is the address key, which
+// [Visitor] reads first, so that the account can be viewed.
 type answerOwnership struct {
 	link      link
 	recipient AddressKey
 	info      OwnershipInfo
 }
 
+// named reports whether the link names the recipient's row.
+func (c *answerOwnership) named() bool { return c.link.Subject != string(c.link.Org) }
+
 func (*answerOwnership) validate(*Policy) []FieldError { return nil }
 
 func (c *answerOwnership) query(Actor) ViewQuery {
 	q := ViewQuery{Org: c.link.Org, Owner: true}
-	if c.recipient != "" { // else there is no offer, which the command says, and has written down
+	switch {
+	case c.named():
+		q.Members = []MemberID{MemberID(c.link.Subject)}
+	case c.recipient != "": // else there is no offer, which the command says, and has written down
 		q.Keys, q.UserKeys = []AddressKey{c.recipient}, []AddressKey{c.recipient}
 	}
 	return q
@@ -166,9 +178,12 @@ func (c *answerOwnership) offer(d *draft) *Error {
 	if d.org.now == nil {
 		return expired(ReasonLinkMalformed)
 	}
-	t := &d.org.now.Transfer
+	t, recipient := &d.org.now.Transfer, c.recipient
+	if r := d.byID[MemberID(c.link.Subject)]; r != nil {
+		recipient = r.now.Address.Key
+	}
 	switch {
-	case !t.Pending(), t.Link != c.link.Operation, t.To.Key != c.recipient:
+	case !t.Pending(), t.Link != c.link.Operation, t.To.Key != recipient:
 		return expired(ReasonLinkReplaced)
 	case !d.env.Now.Before(t.ExpiresAt):
 		return expired(ReasonLinkExpired)

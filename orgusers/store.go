@@ -251,10 +251,11 @@ type Request struct {
 
 // AccessView is what a permission check needs.
 type AccessView struct {
-	OrgDisabled       bool
-	OwnerID           UserID
-	Settings          Settings
-	Member            Member // with Grants
+	OrgDisabled bool
+	OwnerID     UserID
+	Settings    Settings
+	// Member has ID, Org, User, Role, Status, WithoutSSO and Grants. A store may leave the other fields zero.
+	Member            Member
 	SessionsValidFrom time.Time
 	MFA               bool
 	Owned             []StackID   // stacks the user owns

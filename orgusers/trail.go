@@ -122,7 +122,9 @@ func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error 
 		if actor == "" {
 			actor = string(e.Actor)
 		}
-		out.row(seq, csvTime(e.At), actor, e.ActorRole, string(e.Action), string(e.Result), string(e.Reason), e.Email, e.Object,
+		out.cell(seq)
+		out.time(e.At)
+		out.row(actor, e.ActorRole, string(e.Action), string(e.Result), string(e.Reason), e.Email, e.Object,
 			e.Before, e.After, ip, e.Agent, e.Session, e.Request, string(e.Operation), string(e.ID), e.Seal)
 		if out.err != nil {
 			break

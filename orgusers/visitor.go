@@ -109,18 +109,20 @@ func (v Visitor) DeclineOwnership(ctx context.Context, token string) error {
 	})
 }
 
-// answerOwnership reads to whom the ownership was offered, so that the command can ask for that
-// person's row and account.
+// answerOwnership reads to whom the ownership was offered, unless the link says so, so that the command can
+// ask for that person's row and account.
 func (v Visitor) answerOwnership(ctx context.Context, op, token string, c *answerOwnership, do func(op string) error) error {
 	l, err := v.open(LinkOwnership, token)
 	if err != nil {
 		return named(op, err)
 	}
-	view, err := v.s.view(ctx, ViewQuery{Org: l.Org})
-	if err != nil {
-		return named(op, stored(err))
+	if c.link = l; !c.named() {
+		view, err := v.s.view(ctx, ViewQuery{Org: l.Org})
+		if err != nil {
+			return named(op, stored(err))
+		}
+		c.recipient = view.Org.Transfer.To.Key
 	}
-	c.link, c.recipient = l, view.Org.Transfer.To.Key
 	return do(op)
 }
 

@@ -2,7 +2,6 @@ package itest
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -236,16 +235,30 @@ func accessStatements(t *testing.T, d database) {
 	w.PatchOrg(org.ID, func(o *orgusers.Organization) { o.Settings.SSO = orgusers.SSO{} })
 
 	suite.Account(t, w, "known@acme.example")
-	org.Invite("known@acme.example", orgusers.RoleMember)
-	w.Dispatch()
-	mail, ok := w.Inbox.LastLink("known@acme.example")
-	require.True(t, ok)
-	u, err := url.Parse(mail.Link)
+	require.Equal(t, cost{reads: 1, writes: 5}, costOf(control, func() {
+		_, err = org.Admin().Invite(world.Ctx(), orgusers.Invitation{To: "known@acme.example"})
+	}), "the quotas come with the people")
 	require.NoError(t, err)
+	w.Dispatch()
+	known := w.Token("known@acme.example")
 	require.Equal(t, cost{reads: 1, writes: 4}, costOf(control, func() {
-		_, err = w.Visitor().AcceptInvitation(world.Ctx(), u.Query().Get("token"), orgusers.NewAccount{})
+		_, err = w.Visitor().AcceptInvitation(world.Ctx(), known, orgusers.NewAccount{})
 	}))
 	require.NoError(t, err)
+
+	suite.Account(t, w, "beyond@acme.example")
+	for to, expected := range map[string]cost{
+		"beyond@acme.example": {reads: 2, writes: 6}, // beyond the roster: first it is read who it is, and there are a row and an account more to write
+		"m@acme.example":      {reads: 1, writes: 4},
+	} {
+		owner := w.Existing(org.ID).Admin()
+		require.Equal(t, cost{reads: 1, writes: 4}, costOf(control, func() { err = owner.OfferOwnership(world.Ctx(), to) }))
+		require.NoError(t, err)
+		w.Dispatch()
+		offered := w.Token(to)
+		require.Equal(t, expected, costOf(control, func() { err = w.Visitor().AcceptOwnership(world.Ctx(), offered) }), to)
+		require.NoError(t, err)
+	}
 }
 
 // TestP8_SignInStatements: what the check of a session costs on every request, and the store's part

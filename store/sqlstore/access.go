@@ -9,18 +9,44 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
+const (
+	// accessColumns are no more than [orgusers.AccessView] needs, because every request of a host asks for them.
+	accessColumns = `o.owner_id, o.settings, m.id, m.role, m.status, o.disabled, m.without_sso, u.sessions_valid_from, u.mfa_enrolled_at`
+	grantColumns  = `g.stack_id, g.role_id, r.id, r.name, r.permissions`
+)
+
+// accessLayout fits what a person may do here.
+var accessLayout = layout{texts: 10, numbers: 4}
+
 // readAccess answers a permission check in one statement: the person's row, once for each grant and
 // once without any, and then the stacks the person owns.
-const readAccess = `SELECT 0, o.disabled, o.owner_id, o.settings, u.sessions_valid_from, u.mfa_enrolled_at, ` + memberColumns + `,
- COALESCE(g.stack_id, ''), COALESCE(g.role_id, ''), COALESCE(r.id, ''), COALESCE(r.name, ''), COALESCE(r.permissions, '')
+var readAccess = accessLayout.lay(kindAccess, append(split(accessColumns), ifAny(split(grantColumns), new(grantRow).dest())...),
+	append(new(accessRow).dest(), new(grantRow).dest()...)) + `
  FROM orgusers_members AS m
  JOIN orgusers_organizations AS o ON o.id = m.org_id
  JOIN orgusers_users AS u ON u.id = m.user_id
  LEFT JOIN orgusers_grants AS g ON g.org_id = m.org_id AND g.member_id = m.id
  LEFT JOIN orgusers_stack_roles AS r ON r.org_id = g.org_id AND r.id = g.role_id
  WHERE m.user_id = ? AND m.org_id = ?
- UNION ALL SELECT 1, 0, '', '', 0, 0, '', '', '', '', '', '', 0, '', '', 0, '', '', 0, 0, 0, 0, '', '', 0, 0, '', s.id, '', '', '', ''
+ UNION ALL ` + accessLayout.lay(kindOwned, []string{`s.id`}, []any{new(string)}) + `
  FROM orgusers_stacks AS s WHERE s.org_id = ? AND s.owner_id = ?`
+
+// accessRow takes a row of accessColumns, grantRow one of grantColumns.
+type (
+	accessRow struct {
+		owner, settings, id, role, status           string
+		disabled, withoutSSO, validFrom, enrolledAt int64
+	}
+	grantRow struct{ stack, role, roleID, roleName, permissions string }
+)
+
+func (r *accessRow) dest() []any {
+	return []any{&r.owner, &r.settings, &r.id, &r.role, &r.status, &r.disabled, &r.withoutSSO, &r.validFrom, &r.enrolledAt}
+}
+
+func (r *grantRow) dest() []any {
+	return []any{&r.stack, &r.role, &r.roleID, &r.roleName, &r.permissions}
+}
 
 // Access implements [orgusers.Store].
 func (s *Store) Access(ctx context.Context, user orgusers.UserID, org orgusers.OrgID) (orgusers.AccessView, error) {
@@ -32,36 +58,37 @@ func (s *Store) Access(ctx context.Context, user orgusers.UserID, org orgusers.O
 	t.add(readAccess, string(user), string(org), string(org), string(user))
 
 	var v orgusers.AccessView
-	var m memberRow
-	var kind, disabled, validFrom, enrolledAt int64
-	var owner, settings, stack, role, roleID, roleName, permissions string
-	dest := append([]any{&kind, &disabled, &owner, &settings, &validFrom, &enrolledAt}, m.dest()...)
-	dest = append(dest, &stack, &role, &roleID, &roleName, &permissions)
+	var a accessRow
+	var g grantRow
+	row := accessLayout.row()
+	dest, access := row.dest(), append(a.dest(), g.dest()...)
 	found := false
-	err = w.query(ctx, &t, func(rows *sql.Rows) error {
+	err = w.query(ctx, &t, func(rows *sql.Rows) (err error) {
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		if kind == 1 {
-			v.Owned = append(v.Owned, orgusers.StackID(stack))
+		if row.kind == kindOwned {
+			v.Owned = append(v.Owned, orgusers.StackID(row.texts[0]))
 			return nil
 		}
+		row.fill(access)
 		if !found {
 			found = true
-			v.OrgDisabled, v.OwnerID = disabled != 0, orgusers.UserID(owner)
-			v.SessionsValidFrom, v.MFA = fromMicros(validFrom), enrolledAt != never
-			v.Member = m.value(org)
-			var err error
-			if v.Settings, err = decodeSettings(settings); err != nil {
+			v.OrgDisabled, v.OwnerID = a.disabled != 0, orgusers.UserID(a.owner)
+			v.SessionsValidFrom, v.MFA = fromMicros(a.validFrom), a.enrolledAt != never
+			v.Member = orgusers.Member{
+				Org: org, ID: orgusers.MemberID(a.id), User: user, Role: orgusers.Role(a.role), Status: orgusers.Status(a.status), WithoutSSO: a.withoutSSO != 0,
+			}
+			if v.Settings, err = decodeSettings(a.settings); err != nil {
 				return err
 			}
 		}
-		if stack == "" {
+		if g.stack == "" {
 			return nil
 		}
-		v.Member.Grants = append(v.Member.Grants, orgusers.Grant{Stack: orgusers.StackID(stack), Role: orgusers.RoleID(role)})
-		if id := orgusers.RoleID(roleID); id != "" && !slices.ContainsFunc(v.Roles, func(r orgusers.StackRole) bool { return r.ID == id }) {
-			v.Roles = append(v.Roles, orgusers.StackRole{ID: id, Org: org, Name: roleName, Permissions: decodePermissions(permissions)})
+		v.Member.Grants = append(v.Member.Grants, orgusers.Grant{Stack: orgusers.StackID(g.stack), Role: orgusers.RoleID(g.role)})
+		if id := orgusers.RoleID(g.roleID); id != "" && !slices.ContainsFunc(v.Roles, func(r orgusers.StackRole) bool { return r.ID == id }) {
+			v.Roles = append(v.Roles, orgusers.StackRole{ID: id, Org: org, Name: g.roleName, Permissions: decodePermissions(g.permissions)})
 		}
 		return nil
 	})

@@ -11,8 +11,18 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-// Bump implements [orgusers.Store]: one statement adds, and tells what came of it or is followed by one
-// that reads, in one transaction, so that the rows are still locked when they are read and nobody else's
+const counterColumns = `c.name, c.total`
+
+// counterRow takes a row of counterColumns.
+type counterRow struct {
+	name  string
+	total int64
+}
+
+func (r *counterRow) dest() []any { return []any{&r.name, &r.total} }
+
+// Bump implements [orgusers.Store]: one statement adds, and tells what came of it or, on MySQL, is followed by
+// one that reads, in one transaction, so that the rows are still locked when they are read and nobody else's
 // addition is counted.
 func (s *Store) Bump(ctx context.Context, counters []orgusers.Counter) ([]int64, error) {
 	if len(counters) == 0 {
@@ -37,13 +47,9 @@ func (s *Store) Bump(ctx context.Context, counters []orgusers.Counter) ([]int64,
 
 // raiseCounters adds and returns what the counters came to. MySQL cannot tell that in one statement.
 func (w *session) raiseCounters(ctx context.Context, counters []orgusers.Counter) (map[string]int64, error) {
-	if w.dialect.returning {
-		totals := make(map[string]int64, len(counters))
-		err := w.addCounters(ctx, counters, totals)
+	totals := make(map[string]int64, len(counters))
+	if err := w.addCounters(ctx, counters, totals); err != nil || len(totals) == len(counters) {
 		return totals, err
-	}
-	if err := w.addCounters(ctx, counters, nil); err != nil {
-		return nil, err
 	}
 	names := make([]string, len(counters))
 	for i, c := range counters {
@@ -55,7 +61,7 @@ func (w *session) raiseCounters(ctx context.Context, counters []orgusers.Counter
 }
 
 // addCounters adds to counters in the order given, which has to be that of their names. If totals
-// is given it gets what each came to.
+// is given it gets what each came to, where the database tells.
 func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter, totals map[string]int64) error {
 	for i := range parts(len(counters)) {
 		some := part(counters, i)
@@ -72,12 +78,11 @@ func (w *session) addCounters(ctx context.Context, counters []orgusers.Counter, 
 			}
 			continue
 		}
-		t.add(` RETURNING name, total`)
+		t.add(w.dialect.returning)
 		err := w.query(ctx, &t, func(rows *sql.Rows) error {
-			var key string
-			var total int64
-			err := rows.Scan(&key, &total)
-			totals[key] = total
+			var c counterRow
+			err := rows.Scan(c.dest()...)
+			totals[c.name] = c.total
 			return err
 		})
 		if err != nil {

@@ -32,8 +32,8 @@ type Dialect struct {
 	upsert string
 	// greatest is the function for the greater of two numbers.
 	greatest string
-	// returning: an INSERT tells what became of its rows. MariaDB could, MySQL cannot.
-	returning bool
+	// returning has the INSERT tell what became of its rows. MySQL cannot and takes it for a comment.
+	returning string
 	// search is what a roster is searched in: address key, a space, name key.
 	search string
 	// joinByUser joins some users' rows of a roster to what stands before it. With statistics from when
@@ -63,7 +63,8 @@ type Dialect struct {
 // mattn/go-sqlite3.
 func SQLite() Dialect {
 	return Dialect{
-		name: "sqlite", rowValues: true, blind: true, atomicDDL: true, returning: true, cached: 256,
+		name: "sqlite", rowValues: true, blind: true, atomicDDL: true, cached: 256,
+		returning:  ` RETURNING name, total`,
 		upsert:     ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest:   `MAX`,
 		joinByUser: joinByUser,
@@ -85,7 +86,8 @@ func SQLite() Dialect {
 // PostgreSQL works with any driver for PostgreSQL 13 or newer, such as pgx and lib/pq.
 func PostgreSQL() Dialect {
 	return Dialect{
-		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true, returning: true,
+		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true,
+		returning:  ` RETURNING name, total`,
 		upsert:     ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest:   `GREATEST`,
 		joinByUser: joinByUser,
@@ -112,6 +114,7 @@ func MySQL() Dialect {
 	return Dialect{
 		name: "mysql", cached: 64, literalReads: true,
 		upsert:     ` ON DUPLICATE KEY UPDATE total = total + VALUES(total)`,
+		returning:  ` /*M! RETURNING name, total */`,
 		greatest:   `GREATEST`,
 		joinByUser: `STRAIGHT_JOIN orgusers_members AS m FORCE INDEX (orgusers_members_user)`,
 		search:     `CONCAT(m.address_key, ' ', m.name_key)`,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strings"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
@@ -31,79 +30,20 @@ func (r *membershipRow) value() (orgusers.Membership, error) {
 	}, err
 }
 
-// The kinds of rows that the read of a person returns.
-const (
-	kindUser = iota
-	kindMembership
-	kindSession
-	kindCounter
-)
+// personLayout fits the widest of its kinds: a membership's texts, a session's numbers.
+var personLayout = layout{texts: 18, numbers: 13}
 
-// personTexts and personNumbers are how many columns the widest kind has of each.
-const (
-	personTexts   = 18
-	personNumbers = 13
-)
-
-// personReads are the branches of the read, up to the account's id and the counters' names.
-var personReads = [...]string{
-	kindUser: laid(kindUser, userColumns, new(userRow).dest()) + ` FROM orgusers_users AS u WHERE u.id = `,
-	kindMembership: laid(kindMembership, membershipColumns, new(membershipRow).dest()) + ` FROM orgusers_members AS m
+// personReads are the branches of the read of a person, up to the account's id; personCounters is the one of
+// counters, up to their names.
+var (
+	personReads = []string{
+		personLayout.lay(kindUser, split(userColumns), new(userRow).dest()) + ` FROM orgusers_users AS u WHERE u.id = `,
+		personLayout.lay(kindMembership, split(membershipColumns), new(membershipRow).dest()) + ` FROM orgusers_members AS m
  JOIN orgusers_organizations AS o ON o.id = m.org_id WHERE m.user_id = `,
-	kindSession: laid(kindSession, sessionColumns, new(sessionRow).dest()) + ` FROM orgusers_sessions AS s WHERE s.user_id = `,
-	kindCounter: laid(kindCounter, `c.name, c.total`, []any{new(string), new(int64)}) + ` FROM orgusers_counters AS c WHERE c.name IN `,
-}
-
-// laid lays the columns of one kind out as texts and then numbers, so that kinds with different
-// columns are branches of one UNION ALL. dest tells which column is a text and which a number.
-func laid(kind int, columns string, dest []any) string {
-	var texts, numbers []string
-	for i, column := range strings.Split(columns, ",") {
-		if _, text := dest[i].(*string); text {
-			texts = append(texts, column)
-		} else {
-			numbers = append(numbers, column)
-		}
+		personLayout.lay(kindSession, split(sessionColumns), new(sessionRow).dest()) + ` FROM orgusers_sessions AS s WHERE s.user_id = `,
 	}
-	for len(texts) < personTexts {
-		texts = append(texts, `''`)
-	}
-	for len(numbers) < personNumbers {
-		numbers = append(numbers, `0`)
-	}
-	return `SELECT ` + itoa(kind) + `, ` + strings.Join(append(texts, numbers...), `,`)
-}
-
-// personRow takes a row of any kind.
-type personRow struct {
-	kind    int64
-	texts   [personTexts]string
-	numbers [personNumbers]int64
-}
-
-func (r *personRow) dest() []any {
-	dest := append(make([]any, 0, 1+personTexts+personNumbers), &r.kind)
-	for i := range r.texts {
-		dest = append(dest, &r.texts[i])
-	}
-	for i := range r.numbers {
-		dest = append(dest, &r.numbers[i])
-	}
-	return dest
-}
-
-// fill undoes laid.
-func (r *personRow) fill(dest []any) {
-	texts, numbers := r.texts[:], r.numbers[:]
-	for _, d := range dest {
-		switch d := d.(type) {
-		case *string:
-			*d, texts = texts[0], texts[1:]
-		case *int64:
-			*d, numbers = numbers[0], numbers[1:]
-		}
-	}
-}
+	personCounters = personLayout.lay(kindCounter, split(counterColumns), new(counterRow).dest()) + ` FROM orgusers_counters AS c WHERE c.name IN `
+)
 
 // person reads an account with its memberships and sessions, and the counters with it: one statement,
 // so that what a sign-in looks at was true at one moment.
@@ -121,23 +61,24 @@ func (r *viewReader) person(ctx context.Context) error {
 		return nil
 	}
 	var t text
-	for _, read := range personReads[:kindCounter] {
+	for _, read := range personReads {
 		t.union()
 		t.add(read+who, arg)
 	}
 	if n := len(r.counters); n > 0 && n <= chunk {
 		t.union()
-		t.add(personReads[kindCounter])
+		t.add(personCounters)
 		list(&t, r.counters)
 		r.counters, r.v.Counters = nil, make(map[string]int64, n)
 	}
 
 	var p orgusers.Person
-	var row personRow
+	row := personLayout.row()
 	var u userRow
 	var m membershipRow
 	var s sessionRow
-	rowDest, userDest, memberDest, sessionDest := row.dest(), u.dest(), m.dest(), s.dest()
+	var c counterRow
+	rowDest, userDest, memberDest, sessionDest, counter := row.dest(), u.dest(), m.dest(), s.dest(), c.dest()
 	err := r.query(ctx, &t, func(rows *sql.Rows) error {
 		err := rows.Scan(rowDest...)
 		if err != nil {
@@ -158,7 +99,8 @@ func (r *viewReader) person(ctx context.Context) error {
 			one, err = s.value()
 			p.Sessions = append(p.Sessions, one)
 		case kindCounter:
-			r.v.Counters[row.texts[0]] = row.numbers[0]
+			row.fill(counter)
+			r.v.Counters[c.name] = c.total
 		}
 		return err
 	})

@@ -6,9 +6,13 @@ import (
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-const insertRequest = `INSERT INTO orgusers_requests (org_id, id, digest, report, made_at) VALUES (?, ?, ?, ?, ?)`
+const (
+	requestColumns = `r.id, r.digest, r.report, r.made_at`
 
-// requestRow takes the columns of an answered request.
+	insertRequest = `INSERT INTO orgusers_requests (org_id, id, digest, report, made_at) VALUES (?, ?, ?, ?, ?)`
+)
+
+// requestRow takes a row of requestColumns.
 type requestRow struct {
 	id, digest, report string
 	madeAt             int64

@@ -12,14 +12,6 @@ const (
  u.mfa_secret, u.mfa_enrolled_at, u.mfa_last_step, u.mfa_recovery, u.mfa_reset_link, u.mfa_reset_expires,
  u.sessions_valid_from, u.last_login, u.failures, u.locked_until, u.orgs, u.created_at, u.version`
 
-	// userColumnsIfAny are the same of a LEFT JOIN that may have found nobody.
-	userColumnsIfAny = `COALESCE(u.id, ''), COALESCE(u.address, ''), COALESCE(u.address_key, ''), COALESCE(u.first_name, ''),
- COALESCE(u.last_name, ''), COALESCE(u.verified, 0), COALESCE(u.password, ''), COALESCE(u.reset_required, 0),
- COALESCE(u.reset_link, ''), COALESCE(u.reset_expires, 0), COALESCE(u.mfa_secret, ''), COALESCE(u.mfa_enrolled_at, 0),
- COALESCE(u.mfa_last_step, 0), COALESCE(u.mfa_recovery, ''), COALESCE(u.mfa_reset_link, ''), COALESCE(u.mfa_reset_expires, 0),
- COALESCE(u.sessions_valid_from, 0), COALESCE(u.last_login, 0), COALESCE(u.failures, 0), COALESCE(u.locked_until, 0),
- COALESCE(u.orgs, 0), COALESCE(u.created_at, 0), COALESCE(u.version, 0)`
-
 	insertUsers = `INSERT INTO orgusers_users (id, address, address_key, first_name, last_name, verified,
  password, reset_required, reset_link, reset_expires,
  mfa_secret, mfa_enrolled_at, mfa_last_step, mfa_recovery, mfa_reset_link, mfa_reset_expires,

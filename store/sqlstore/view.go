@@ -5,79 +5,52 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/orgusers/go-orgusers/orgusers"
 )
 
-// All rows of a view are read in one statement, told apart by their first column, so that they are of one
-// moment. The organization comes first: what a database that keeps no moment reads after it may be
-// newer but never older, and a commit under its version cannot miss anything. It lies in columns of its
-// kinds: texts in those of a member's texts, numbers in numbers.
+// viewLayout fits the widest kind, a member with the account.
+var viewLayout = layout{texts: 23, numbers: 21}
+
+// All rows of a view are read in one statement, so that they are of one moment. The organization comes
+// first: what a database that keeps no moment reads after it may be newer but never older, and a commit
+// under its version cannot miss anything.
 var (
-	viewOrganization = `SELECT 0, ` + instead(memberColumns, new(memberRow).dest(), inMember) + `, ` + noUser + `
+	viewOrganization = viewLayout.lay(kindOrganization, split(organizationColumns), new(organizationRow).dest()) + `
  FROM orgusers_organizations AS o WHERE o.id = ?`
 
-	viewOrganizationRequest = `SELECT 0, ` + instead(memberColumns, new(memberRow).dest(), inMember, map[string]string{
-		"m.invited_by_email": "COALESCE(r.id, '')", "m.message": "COALESCE(r.digest, '')", "m.link": "COALESCE(r.report, '')",
-	}) + `, ` + instead(userColumns, new(userRow).dest(), map[string]string{"u.verified": "COALESCE(r.made_at, 0)"}) + `
- FROM orgusers_organizations AS o LEFT JOIN orgusers_requests AS r ON r.org_id = o.id AND r.id = ? WHERE o.id = ?`
+	viewRequest = viewLayout.lay(kindRequest, split(requestColumns), new(requestRow).dest()) + `
+ FROM orgusers_requests AS r WHERE r.org_id = ? AND r.id = ?`
 
-	noMember = instead(memberColumns, new(memberRow).dest())
-	noUser   = instead(userColumns, new(userRow).dest())
+	memberWithAccount = viewLayout.lay(kindMember, append(split(memberColumns), ifAny(split(userColumns), new(userRow).dest())...),
+		append(new(memberRow).dest(), new(userRow).dest()...))
+	memberAlone = viewLayout.lay(kindMember, split(memberColumns), new(memberRow).dest())
 
-	// inMember is where the organization lies. [viewReader.organization] takes it out.
-	inMember = map[string]string{
-		"m.id": "o.id", "m.user_id": "o.owner_id", "m.address": "o.name", "m.address_key": "o.settings", "m.role": "o.plan", "m.status": "o.transfer",
-		"m.invited_by": "o.audit_head", "m.without_sso": "o.disabled", "m.invited_at": "o.tally_members", "m.expires_at": "o.tally_pending",
-		"m.sent_at": "o.tally_admins", "m.sends": "o.tally_stacks", "m.joined_at": "o.audit_seq", "m.mfa": "o.created_at", "m.last_login": "o.version",
-	}
-)
-
-// instead has other values for the columns, or else nothing of their kind.
-func instead(columns string, dest []any, values ...map[string]string) string {
-	var out []string
-	for i, column := range strings.Split(columns, ",") {
-		value := "0"
-		if _, text := dest[i].(*string); text {
-			value = "''"
-		}
-		for _, v := range values {
-			if v := v[strings.TrimSpace(column)]; v != "" {
-				value = v
-			}
-		}
-		out = append(out, value)
-	}
-	return strings.Join(out, ", ")
-}
-
-const viewRequest = `SELECT r.id, r.digest, r.report, r.made_at FROM orgusers_requests AS r WHERE r.org_id = '' AND r.id = ?`
-
-var (
-	viewMembers = `SELECT 1, ` + memberColumns + `, ` + userColumnsIfAny + ` FROM orgusers_members AS m
+	viewMembers = memberWithAccount + ` FROM orgusers_members AS m
  LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key WHERE m.org_id = ?`
 
 	// The same without accounts.
-	viewMembersOnly = `SELECT 1, ` + memberColumns + `, ` + noUser + ` FROM orgusers_members AS m WHERE m.org_id = ?`
+	viewMembersOnly = memberAlone + ` FROM orgusers_members AS m WHERE m.org_id = ?`
 
 	// The owner's row, found by the organization's; one without an owner would find every pending row.
-	viewOwner = `SELECT 1, ` + memberColumns + `, ` + userColumnsIfAny + ` FROM (
+	viewOwner = memberWithAccount + ` FROM (
  SELECT x.owner_id FROM orgusers_organizations AS x WHERE x.id = ? AND x.owner_id <> '') AS w `
 	viewOwnerEnd = ` ON m.user_id = w.owner_id AND m.org_id = ? LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key`
 
 	// The rows of those who invited some rows, each once, without accounts.
-	viewInviters = `SELECT 1, ` + memberColumns + `, ` + noUser + ` FROM (
+	viewInviters = memberAlone + ` FROM (
  SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND `
 	viewInvitersJoin = `) AS i `
 	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?`
 
-	viewUsers = `SELECT 2, ` + noMember + `, ` + userColumns + ` FROM orgusers_users AS u WHERE `
+	viewUsers = viewLayout.lay(kindUser, split(userColumns), new(userRow).dest()) + ` FROM orgusers_users AS u WHERE `
+
+	viewCounters = viewLayout.lay(kindCounter, split(counterColumns), new(counterRow).dest()) + ` FROM orgusers_counters AS c WHERE c.name IN `
 )
 
-// View implements [orgusers.Store]. It costs one statement per 1,024 ids for the organization with the
-// request, the members and the accounts; one for the members' grants; one for stacks, roles,
-// counters and numbers of sessions; and one for a person with the counters.
+// View implements [orgusers.Store]. It costs one statement per 1,024 ids for the organization, the
+// request, the members, the accounts and the counters named; one for the members' grants; one for stacks,
+// roles, the counters of people and numbers of sessions; and one for a person with the counters.
 func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
 	w, err := s.alone(ctx)
 	if err != nil {
@@ -85,7 +58,7 @@ func (s *Store) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, 
 	}
 	var v orgusers.View
 	r := viewReader{session: w, q: &q, v: &v, counters: distinct(q.Counters)}
-	for _, read := range []func(context.Context) error{r.request, r.rows, r.grants, r.person, r.catalog} {
+	for _, read := range []func(context.Context) error{r.rows, r.grants, r.person, r.catalog} {
 		if err := read(ctx); err != nil {
 			return orgusers.View{}, err
 		}
@@ -102,53 +75,57 @@ type viewReader struct {
 	counters []string // still to be read
 }
 
-// request reads the answer to a request that concerns no organization.
-func (r *viewReader) request(ctx context.Context) error {
-	if r.q.Org != "" || r.q.Request == "" {
-		return nil
-	}
-	var t text
-	var req requestRow
-	t.add(viewRequest, r.q.Request)
-	return r.query(ctx, &t, func(rows *sql.Rows) error {
-		if err := rows.Scan(req.dest()...); err != nil {
-			return err
-		}
-		v := req.value("")
-		r.v.Request = &v
-		return nil
-	})
-}
-
-// rows reads the organization, members and accounts.
+// rows reads the organization, the answer to the request, members and accounts.
 func (r *viewReader) rows(ctx context.Context) error {
 	l := viewLists{users: distinct(r.q.Users), userKeys: distinct(r.q.UserKeys)}
 	if r.q.Org != "" {
 		l.members, l.joined, l.keys, l.subjects = distinct(r.q.Members), distinct(r.q.Joined), distinct(r.q.Keys), distinct(r.q.Subjects)
 	}
 	n := parts(len(l.members), len(l.joined), len(l.keys), len(l.subjects), len(l.users), len(l.userKeys))
-	if r.q.Org != "" {
+	if r.q.Org != "" || r.q.Request != "" {
 		n = max(n, 1)
 	}
+	if n > 0 && r.q.Person == (orgusers.PersonQuery{}) && len(r.counters) <= chunk {
+		l.counters, r.counters = r.counters, nil
+		r.v.Counters = make(map[string]int64, len(l.counters))
+	}
+	row := viewLayout.row()
+	var o organizationRow
+	var req requestRow
+	var m memberRow
+	var u userRow
+	var c counterRow
+	dest, organization, request, user, counter := row.dest(), o.dest(), req.dest(), u.dest(), c.dest()
+	member := append(m.dest(), user...)
 	seen := make(map[orgusers.MemberID]bool)
 	for i := range n {
-		var kind int64
-		var m memberRow
-		var u userRow
-		dest := append(append([]any{&kind}, m.dest()...), u.dest()...)
-		err := r.query(ctx, r.part(&l, i), func(rows *sql.Rows) error {
+		err := r.query(ctx, r.part(&l, i), func(rows *sql.Rows) (err error) {
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}
-			if kind == 0 {
-				return r.organization(&m, &u)
+			switch row.kind {
+			case kindOrganization:
+				row.fill(organization)
+				r.v.Org, err = o.value()
+			case kindRequest:
+				row.fill(request)
+				answered := req.value(r.q.Org)
+				r.v.Request = &answered
+			case kindMember:
+				row.fill(member)
+				if !seen[m.m.ID] {
+					seen[m.m.ID] = true
+					r.v.Members = append(r.v.Members, m.value(r.q.Org))
+				}
+				r.addUser(&u)
+			case kindUser:
+				row.fill(user)
+				r.addUser(&u)
+			case kindCounter:
+				row.fill(counter)
+				r.v.Counters[c.name] = c.total
 			}
-			if id := m.m.ID; id != "" && !seen[id] {
-				seen[id] = true
-				r.v.Members = append(r.v.Members, m.value(r.q.Org))
-			}
-			r.addUser(&u)
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
@@ -167,19 +144,20 @@ type viewLists struct {
 	subjects []string
 	users    []orgusers.UserID
 	userKeys []orgusers.AddressKey
+	counters []string
 }
 
-// part is the statement for the i-th part of the lists; the organization and its owner come with the
-// first.
+// part is the statement for the i-th part of the lists; the organization, its owner and the request come
+// with the first.
 func (r *viewReader) part(l *viewLists, i int) *text {
 	var t text
 	org := string(r.q.Org)
-	switch {
-	case org == "" || i > 0:
-	case r.q.Request == "":
+	if org != "" && i == 0 {
 		t.add(viewOrganization, org)
-	default:
-		t.add(viewOrganizationRequest, r.q.Request, org)
+	}
+	if r.q.Request != "" && i == 0 {
+		t.union()
+		t.add(viewRequest, org, r.q.Request)
 	}
 	if some := part(l.members, i); len(some) > 0 {
 		t.union()
@@ -217,6 +195,11 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 		t.add(viewUsers + `u.address_key IN `)
 		list(&t, some)
 	}
+	if some := part(l.counters, i); len(some) > 0 {
+		t.union()
+		t.add(viewCounters)
+		list(&t, some)
+	}
 	return &t
 }
 
@@ -229,27 +212,6 @@ func (r *viewReader) inviters(t *text, by string, named func()) {
 	t.add(viewInviters+by, string(r.q.Org))
 	named()
 	t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, string(r.q.Org))
-}
-
-// organization takes the row of the organization out of the columns that it shares.
-func (r *viewReader) organization(m *memberRow, u *userRow) error {
-	o := organizationRow{
-		o: orgusers.Organization{
-			ID: orgusers.OrgID(m.m.ID), OwnerID: m.m.User, Name: m.m.Address.Email,
-			Tally:    orgusers.Tally{Members: m.invitedAt, Pending: m.expiresAt, Admins: m.sentAt, Stacks: m.sends},
-			AuditSeq: m.joinedAt, AuditHead: string(m.m.InvitedBy), Version: m.lastLogin,
-		},
-		disabled: m.withoutSSO, createdAt: m.mfa,
-		settings: string(m.m.Address.Key), plan: string(m.m.Role), transfer: string(m.m.Status),
-	}
-	if m.m.InvitedByEmail != "" {
-		req := requestRow{id: m.m.InvitedByEmail, digest: m.m.Message, report: string(m.m.Link), madeAt: u.verified}
-		v := req.value(r.q.Org)
-		r.v.Request = &v
-	}
-	var err error
-	r.v.Org, err = o.value()
-	return err
 }
 
 func (r *viewReader) addUser(u *userRow) {

@@ -23,7 +23,13 @@ func (w *world) access(user orgusers.UserID, org orgusers.OrgID) orgusers.Access
 	require.NoError(w, err)
 	slices.Sort(v.Owned)
 	v.Roles = sorted(v.Roles, func(r *orgusers.StackRole) orgusers.RoleID { return r.ID })
+	v.Member = checkedOf(&v.Member)
 	return v
+}
+
+// checkedOf is what of a row a permission check looks at.
+func checkedOf(m *orgusers.Member) orgusers.Member {
+	return orgusers.Member{ID: m.ID, Org: m.Org, User: m.User, Role: m.Role, Status: m.Status, WithoutSSO: m.WithoutSSO, Grants: m.Grants}
 }
 
 func accessFields(w *world) {
@@ -40,17 +46,15 @@ func accessFields(w *world) {
 		}}}
 		c.Profiles = []orgusers.Profile{{User: k.ann.User, Name: k.ann.Name, MFA: true}}
 	})
-	ann := k.ann
-	ann.MFA = true
 	w.same(orgusers.AccessView{
 		OrgDisabled: true, OwnerID: k.owner.User, Settings: settings,
-		Member: ann, SessionsValidFrom: moment(8), MFA: true,
+		Member: checkedOf(&k.ann), SessionsValidFrom: moment(8), MFA: true,
 		Owned: sortedIDs(k.app.ID, more.ID),
 		Roles: []orgusers.StackRole{k.edit}, // once, though she has it on two stacks; not the built-in one
 	}, w.access(k.ann.User, k.org))
 
 	w.same(orgusers.AccessView{
-		OrgDisabled: true, OwnerID: k.owner.User, Settings: settings, Member: k.dan,
+		OrgDisabled: true, OwnerID: k.owner.User, Settings: settings, Member: checkedOf(&k.dan),
 	}, w.access(k.dan.User, k.org), "an inactive row is a row; the stack of nobody is not his")
 }
 
@@ -87,11 +91,12 @@ func accessAtOnce(w *world) {
 	for _, patch := range []orgusers.MemberPatch{
 		{Role: orgusers.Some(orgusers.RoleAdmin)},
 		{Role: orgusers.Some(orgusers.RoleMember)},
+		{WithoutSSO: orgusers.Some(true)},
 		{Status: orgusers.Some(orgusers.StatusInactive)},
 	} {
 		w.edit(k.org, func(c *orgusers.Changes) { c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: patch}} })
 		patch.Apply(&k.ann)
-		w.same(k.ann, w.access(k.ann.User, k.org).Member)
+		w.same(checkedOf(&k.ann), w.access(k.ann.User, k.org).Member)
 	}
 	w.edit(k.org, func(c *orgusers.Changes) {
 		c.Revoked = []orgusers.Revoke{{Stack: k.web.ID}, {Stack: k.app.ID}}

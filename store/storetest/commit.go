@@ -175,7 +175,8 @@ func commitAccept(w *world) {
 	})
 	k.bob.User, k.bob.Status, k.bob.JoinedAt = bob.ID, orgusers.StatusActive, moment(50)
 	k.bob.Name, k.bob.MFA = name("Robert"), true
-	w.same(k.bob, w.access(bob.ID, k.org).Member)
+	w.same([]orgusers.Member{k.bob}, w.read(orgusers.ViewQuery{Org: k.org, Joined: []orgusers.UserID{bob.ID}, Grants: true}).Members)
+	w.same(checkedOf(&k.bob), w.access(bob.ID, k.org).Member)
 	require.NoError(w, w.Touch(w.ctx, bob.ID, moment(60)))
 	k.bob.LastLogin = moment(60)
 	w.same([]orgusers.Member{k.bob}, w.read(orgusers.ViewQuery{Org: k.org, Joined: []orgusers.UserID{bob.ID}, Grants: true}).Members)

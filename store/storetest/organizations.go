@@ -96,7 +96,7 @@ func touchRaises(w *world) {
 		}
 		w.unchanged(before) // no version rose, and the pending row is nobody's
 	}
-	require.Equal(w, moment(11), w.access(k.ann.User, other.org).Member.LastLogin)
+	require.Equal(w, moment(11), w.member(other.org, other.ann.ID).LastLogin)
 
 	// A decision that was made before the sign-in still stands.
 	v := w.read(orgusers.ViewQuery{Org: k.org, Joined: []orgusers.UserID{k.ann.User}})

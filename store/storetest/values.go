@@ -67,7 +67,7 @@ func valuesTimes(w *world) {
 			last.OpenedAt, last.ExpiresAt, last.Session.SeenAt, last.ValidFrom, u.LastLogin,
 			o.CreatedAt, o.Transfer.OfferedAt, o.Transfer.ExpiresAt, o.Transfer.SentAt,
 			u.SessionsValidFrom, u.LockedUntil, u.MFA.EnrolledAt, m.InvitedAt, m.ExpiresAt, m.LastLogin, m.JoinedAt,
-			a.SessionsValidFrom, a.Member.LastLogin,
+			a.SessionsValidFrom,
 		} {
 			require.Equal(w, at, got, "time %d", i)
 		}

@@ -84,13 +84,14 @@ type Control struct {
 	fired  bool
 	cancel context.CancelFunc
 	hook   func(n int, call string)
+	change func(statement string) string
 }
 
 // Reset forgets the calls and the plan.
 func (c *Control) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls, c.at, c.mode, c.err, c.onward, c.fired, c.cancel, c.hook = nil, 0, 0, nil, false, false, nil, nil
+	c.calls, c.at, c.mode, c.err, c.onward, c.fired, c.cancel, c.hook, c.change = nil, 0, 0, nil, false, false, nil, nil, nil
 }
 
 // Calls returns everything run since the last Reset in its order: statements, BEGIN, COMMIT and
@@ -145,6 +146,23 @@ func (c *Control) OnCall(f func(n int, call string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hook = f
+}
+
+// Rewrite has f change statements on their way to the driver, so that a database can play another one.
+// nil: no more.
+func (c *Control) Rewrite(f func(statement string) string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.change = f
+}
+
+func (c *Control) rewritten(statement string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.change == nil {
+		return statement
+	}
+	return c.change(statement)
 }
 
 // count notes a call and returns its number and how it shall fail.

@@ -143,9 +143,9 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	var inner driver.Stmt
 	var err error
 	if p, ok := c.inner.(driver.ConnPrepareContext); ok {
-		inner, err = p.PrepareContext(ctx, query)
+		inner, err = p.PrepareContext(ctx, c.control.rewritten(query))
 	} else {
-		inner, err = c.inner.Prepare(query)
+		inner, err = c.inner.Prepare(c.control.rewritten(query))
 	}
 	if err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	return run(c, query, func() (driver.Result, error) { return e.ExecContext(ctx, query, args) })
+	return run(c, query, func() (driver.Result, error) { return e.ExecContext(ctx, c.control.rewritten(query), args) })
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -195,7 +195,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	return run(c, query, func() (driver.Rows, error) { return q.QueryContext(ctx, query, args) })
+	return run(c, query, func() (driver.Rows, error) { return q.QueryContext(ctx, c.control.rewritten(query), args) })
 }
 
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {

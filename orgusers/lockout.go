@@ -44,7 +44,7 @@ func (d *draft) shut(u *User, t tries, known bool) bool {
 func (d *draft) missed(u *User, t tries, known bool) {
 	ends := d.env.Now.Truncate(failureWindow).Add(failureWindow)
 	if t.ticket != "" {
-		d.counted = append(d.counted, Counter{Key: t.ticket, Add: 1, ExpiresAt: d.env.Now.Add(ticketLife), Most: ticketTries})
+		d.counted = append(d.counted, Counter{Key: t.ticket, Add: 1, ExpiresAt: d.env.Now.Add(ticketLife)})
 	}
 	switch {
 	case t.prefix == "":

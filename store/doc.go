@@ -67,7 +67,8 @@
 //     so a field the contract grows is a test that fails and not a column somebody forgot.
 //  7. Grants and Access: -run 'TestStore/(Grants|Access)'.
 //  8. Sessions: -run 'TestStore/(Session|Seen|Person|IPRules)'. Begin with a Person by id; by address and
-//     by token are the same read behind one more look-up.
+//     by token are the same read behind one more look-up. Live sessions may be counted by
+//     [orgusers.Session.Live] first.
 //  9. The listings: -run 'TestStore/(Members|Organizations|Audit)'. Filter in Go with
 //     [orgusers.MemberFilter.Matches] first, and move it into the engine when the tests pass.
 //  10. Record, Touch, the outbox and the counters: -run 'TestStore/(Record|Touch|Claim|Settle|Effects|Requeue|Bump|Prune)'.

@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/base64"
 	"fmt"
+	"sync"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/argon2"
@@ -63,12 +64,18 @@ func (w *World) Outbox(dead bool) []orgusers.Effect {
 }
 
 // CheapHash is a hash of [Password] that is quick to check: it has the least memory accepted.
-func CheapHash() orgusers.PasswordHash { return hash(8<<10, 1) }
+func CheapHash() orgusers.PasswordHash { return cheapHash() }
 
 // GoodHash is a hash of [Password] as the library makes it, so that a sign-in leaves it as it is.
-func GoodHash() orgusers.PasswordHash { return hash(19<<10, 2) }
+func GoodHash() orgusers.PasswordHash { return goodHash() }
 
-func hash(memory, times uint32) orgusers.PasswordHash {
+var (
+	cheapHash = sync.OnceValue(func() orgusers.PasswordHash { return Hash(8<<10, 1) })
+	goodHash  = sync.OnceValue(func() orgusers.PasswordHash { return Hash(19<<10, 2) })
+)
+
+// Hash is a hash of [Password] with as much memory, in KiB, and as many passes.
+func Hash(memory, times uint32) orgusers.PasswordHash {
 	salt := []byte("saltsaltsaltsalt")
 	key := argon2.IDKey([]byte(Password), salt, times, memory, 1, 32)
 	enc := base64.RawStdEncoding.EncodeToString

@@ -57,10 +57,15 @@ func (c *csvWriter) cell(s string) {
 }
 
 // time adds a time, in RFC 3339 in UTC, to the second; empty for never.
-func (c *csvWriter) time(t time.Time) {
+func (c *csvWriter) time(t time.Time) { c.timeAs(time.RFC3339, t) }
+
+// date adds a time's day in UTC, MM/DD/YYYY; empty for never.
+func (c *csvWriter) date(t time.Time) { c.timeAs("01/02/2006", t) }
+
+func (c *csvWriter) timeAs(layout string, t time.Time) {
 	c.line = append(c.line, '"')
 	if !t.IsZero() {
-		c.line = t.UTC().AppendFormat(c.line, time.RFC3339)
+		c.line = t.UTC().AppendFormat(c.line, layout)
 	}
 	c.line = append(c.line, `",`...)
 }

@@ -1,20 +1,41 @@
 package orgusers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"time"
 )
 
 // ExportOptions changes the form of an export.
 type ExportOptions struct {
-	BOM bool // begin with a byte order mark, which some spreadsheet programs need to see UTF-8
+	BOM     bool    // begin with a byte order mark, which some spreadsheet programs need to see UTF-8
+	Columns Columns // empty: ColumnsList
 }
 
+// Columns is a set of columns for an export (Q31). Each keeps its order; new columns would come last.
+type Columns string
+
+const (
+	// ColumnsList is what the list of people shows: Email, First Name, Last Name, Organization Role, Status, 2FA,
+	// Invited By, Invited At, Last Login At; times in RFC 3339 UTC, empty for never (Q30).
+	ColumnsList Columns = "list"
+
+	// ColumnsCLI is what files of the command line plugin have, for programs that read those (R8.7): Email, User UID,
+	// Organization Role, Status, Invited By, Created Time, Updated Time. Its times are those files' dates,
+	// MM/DD/YYYY, of the day in UTC. Created is when the person was invited; updated, when invited, mailed or
+	// joined last, whichever came last: what was changed since is in the audit trail. The UID of somebody who
+	// is still invited is empty, as an invitation does not tell whether an account exists.
+	ColumnsCLI Columns = "cli"
+)
+
+// Valid reports whether c is one of the sets.
+func (c Columns) Valid() bool { return c == ColumnsList || c == ColumnsCLI }
+
 // ExportCSV writes everybody on the roster, sorted by address (R8.6), as CSV: UTF-8, CRLF, RFC 4180,
-// every cell safe from being read as a formula (S-203). Columns (Q31): Email, First Name, Last Name,
-// Organization Role, Status, 2FA, Invited By, Invited At, Last Login At; times in RFC 3339 UTC,
-// empty for never (Q30). They stay in this order; new ones would come last.
+// every cell safe from being read as a formula (S-203). A set of columns that does not exist is
+// ErrInvalid.
 //
 // It streams in pages, in constant memory, and reads each page as it is then, so people who come or
 // go meanwhile may or may not be there. The audit trail gets an entry before the first byte leaves.
@@ -32,6 +53,12 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 	if err != nil {
 		return err
 	}
+	if o.Columns == "" {
+		o.Columns = ColumnsList
+	}
+	if !o.Columns.Valid() {
+		return invalid(FieldError{Field: "columns", Reason: ReasonUnknown, Message: "has no such value"})
+	}
 	org := d.org.was
 	d.record(note{object: fmt.Sprintf("members=%d", org.Tally.Seats())})
 	if err := stored(a.s.beside(ctx, d, nil)); err != nil {
@@ -40,15 +67,21 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 	if o.BOM {
 		out.raw("\ufeff")
 	}
-	out.row("Email", "First Name", "Last Name", "Organization Role", "Status", "2FA", "Invited By", "Invited At", "Last Login At")
-	q := MemberQuery{Org: a.org, Sort: SortEmail, Limit: 1000, Sheet: true}
+	q := MemberQuery{Org: a.org, Sort: SortEmail, Limit: 1000, Sheet: o.Columns == ColumnsList}
+	write := out.listed
+	if o.Columns == ColumnsCLI {
+		out.row("Email", "User UID", "Organization Role", "Status", "Invited By", "Created Time", "Updated Time")
+		write = out.shared
+	} else {
+		out.row("Email", "First Name", "Last Name", "Organization Role", "Status", "2FA", "Invited By", "Invited At", "Last Login At")
+	}
 	for out.err == nil {
 		members, err := a.s.store.Members(ctx, q)
 		if err != nil {
 			return stored(err)
 		}
 		for i := range members {
-			out.member(org, &members[i])
+			write(org, &members[i])
 		}
 		if len(members) < q.Limit {
 			break
@@ -59,24 +92,48 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 	return out.flush()
 }
 
-func (c *csvWriter) member(org *Organization, m *Member) {
-	role, mfa, by := "Member", "Disabled", m.InvitedByEmail
-	switch {
-	case org.isOwner(m):
-		role = "Owner"
-	case m.Role == RoleAdmin:
-		role = "Admin"
-	}
+// listed adds a row of ColumnsList.
+func (c *csvWriter) listed(org *Organization, m *Member) {
+	mfa := "Disabled"
 	if m.MFA {
 		mfa = "Enabled"
 	}
-	if by == "" {
-		by = "System" // R8.1
-	}
-	for _, cell := range [...]string{m.Address.Email, m.Name.First, m.Name.Last, role, string(m.Status), mfa, by} {
+	for _, cell := range [...]string{m.Address.Email, m.Name.First, m.Name.Last, roleShown(org, m), string(m.Status), mfa, inviterShown(m)} {
 		c.cell(cell)
 	}
 	c.time(m.InvitedAt)
 	c.time(m.LastLogin)
 	c.end()
 }
+
+// shared adds a row of ColumnsCLI, which calls it a share.
+func (c *csvWriter) shared(org *Organization, m *Member) {
+	for _, cell := range [...]string{m.Address.Email, string(m.User), roleShown(org, m), string(m.Status), inviterShown(m)} {
+		c.cell(cell)
+	}
+	updated := m.InvitedAt
+	for _, t := range [...]time.Time{m.SentAt, m.JoinedAt} {
+		if t.After(updated) {
+			updated = t
+		}
+	}
+	c.date(m.InvitedAt)
+	c.date(updated)
+	c.end()
+}
+
+// roleShown is the role as lists name it: the owner's is Owner, whatever the row has (R8.1).
+func roleShown(org *Organization, m *Member) string {
+	switch {
+	case org.isOwner(m):
+		return "Owner"
+	case m.Role == RoleAdmin:
+		return "Admin"
+	case m.Role == RoleMember:
+		return "Member"
+	}
+	return "No Role" // R8.7
+}
+
+// inviterShown is who invited; nobody, or nobody known, is the system (R8.1, R8.7).
+func inviterShown(m *Member) string { return cmp.Or(m.InvitedByEmail, "System") }

@@ -74,6 +74,7 @@ type MemberFilter struct {
 	Stack         StackID   // has a role on this stack
 	NeverLoggedIn bool      // joined, and never signed in
 	InactiveSince time.Time // joined, and not signed in at or after this time (R8.5)
+	WithoutMFA    bool      // joined, and has no second factor (R8.5)
 }
 
 // MemberQuery asks a store for one page of a roster.
@@ -98,7 +99,8 @@ func (f *MemberFilter) Matches(m *Member) bool {
 		f.Status != "" && m.Status != f.Status,
 		f.Role != "" && m.Role != f.Role,
 		f.NeverLoggedIn && (m.Status == StatusPending || !m.LastLogin.IsZero()),
-		!f.InactiveSince.IsZero() && (m.Status == StatusPending || !m.LastLogin.Before(f.InactiveSince)):
+		!f.InactiveSince.IsZero() && (m.Status == StatusPending || !m.LastLogin.Before(f.InactiveSince)),
+		f.WithoutMFA && (m.Status == StatusPending || m.MFA):
 		return false
 	}
 	if f.Stack == "" {

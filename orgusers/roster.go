@@ -112,7 +112,7 @@ func (a Admin) memberQuery(l List) (MemberQuery, string, error) {
 		Limit: clamp(l.Limit, 30, 200), Grants: l.Grants,
 	}
 	q.Search, q.InactiveSince = search, micro(l.InactiveSince)
-	bind := fmt.Sprintf("%s|%s|%t|%q|%s|%s|%s|%t|%d", a.org, q.Sort, q.Descending, q.Search, q.Status, q.Role, q.Stack, q.NeverLoggedIn, q.InactiveSince.UnixMicro())
+	bind := fmt.Sprintf("%s|%s|%t|%q|%s|%s|%s|%t|%d|%t", a.org, q.Sort, q.Descending, q.Search, q.Status, q.Role, q.Stack, q.NeverLoggedIn, q.InactiveSince.UnixMicro(), q.WithoutMFA)
 	if l.Cursor != "" {
 		payload, ok := a.s.keys.openCursor(bind, l.Cursor)
 		var key MemberKey

@@ -51,6 +51,9 @@ func TestRules_List(t *testing.T) {
 			u.Name = called
 		}
 	}
+	for _, name := range []string{"mark", "ivan"} {
+		o.user(name).MFA, o.member(name).MFA = orgusers.MFA{}, false
+	}
 	x := o.open()
 	for rule, c := range map[string]struct {
 		list orgusers.List
@@ -66,6 +69,9 @@ func TestRules_List(t *testing.T) {
 		"R8.1 never logged in: who has joined":        {orgusers.List{MemberFilter: orgusers.MemberFilter{NeverLoggedIn: true}}, "anna ivan mia"},
 		"R8.5 inactive for 90 days": {
 			orgusers.List{MemberFilter: orgusers.MemberFilter{InactiveSince: o.now.AddDate(0, 0, -90)}}, "adam anna ivan mia",
+		},
+		"R8.5 without a second factor: who has joined": {
+			orgusers.List{MemberFilter: orgusers.MemberFilter{WithoutMFA: true}}, "ivan mark",
 		},
 		"R8.3 search in addresses, whatever the case": {orgusers.List{MemberFilter: orgusers.MemberFilter{Search: " MI"}}, "mia"},
 		"R8.3 search in names":                        {orgusers.List{MemberFilter: orgusers.MemberFilter{Search: "ZOË"}}, "mark"},
@@ -156,6 +162,38 @@ func TestRules_Export(t *testing.T) {
 		{"petra@acme.example", "petra", "Person", "Member", "pending", "Disabled", "zoe@acme.example", o.member("petra").InvitedAt.Format(time.RFC3339), ""},
 		{"zoe@acme.example", "zoe", "Person", "Owner", "active", "Enabled", "System", "", ""},
 	}, rows)
+
+	o.member("mark").JoinedAt = time.Date(2026, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600)) // the next day already
+	o.member("petra").SentAt = o.member("petra").InvitedAt.AddDate(0, 0, 3)
+	o.member("Adam").Role = "" // no door leaves it so
+	x = o.open()
+	var plugin bytes.Buffer
+	require.NoError(t, x.as("zoe").ExportCSV(world.Ctx(), &plugin, orgusers.ExportOptions{Columns: orgusers.ColumnsCLI}))
+	rows, err = csv.NewReader(&plugin).ReadAll()
+	require.NoError(t, err)
+	day := func(t time.Time) string { return t.Format("01/02/2006") }
+	row := func(name, role, by string, created, updated time.Time) []string {
+		m := o.member(name)
+		return []string{m.Address.Email, string(m.User), role, string(m.Status), by, day(created), day(updated)}
+	}
+	adam, mark, petra, zoe := o.member("Adam"), o.member("mark"), o.member("petra"), row("zoe", "Owner", "System", time.Time{}, o.member("zoe").JoinedAt)
+	zoe[5] = "" // she was not invited
+	require.Equal(t, [][]string{
+		{"Email", "User UID", "Organization Role", "Status", "Invited By", "Created Time", "Updated Time"},
+		row("Adam", "No Role", "System", adam.InvitedAt, adam.JoinedAt),
+		row("mark", "Member", "zoe@acme.example", mark.InvitedAt, mark.JoinedAt.UTC()),
+		row("petra", "Member", "zoe@acme.example", petra.InvitedAt, petra.SentAt),
+		zoe,
+	}, rows, "R8.7")
+	require.Equal(t, "01/01/2027", rows[2][6])
+	require.Empty(t, rows[3][1], "an invitation does not tell whether there is an account")
+
+	plugin.Reset()
+	err = x.as("zoe").ExportCSV(world.Ctx(), &plugin, orgusers.ExportOptions{BOM: true, Columns: "all"})
+	var e *orgusers.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, []orgusers.FieldError{{Field: "columns", Reason: orgusers.ReasonUnknown, Message: "has no such value"}}, e.Fields)
+	require.Empty(t, plugin.String())
 }
 
 // meter is a host's usage figures.

@@ -120,7 +120,7 @@ func TestP4_PlansOfFilteredPages(t *testing.T) {
 		orgusers.SortLastLogin: "members_login", orgusers.SortRole: "members_role",
 	}
 	filters := []orgusers.MemberFilter{
-		{Search: "a"}, {Status: orgusers.StatusActive}, {Role: orgusers.RoleMember}, {Stack: "s"}, {NeverLoggedIn: true}, {InactiveSince: at(0)},
+		{Search: "a"}, {Status: orgusers.StatusActive}, {Role: orgusers.RoleMember}, {Stack: "s"}, {NeverLoggedIn: true}, {InactiveSince: at(0)}, {WithoutMFA: true},
 	}
 	for _, sort := range sorts {
 		position := sort.Key(&orgusers.Member{ID: "m", Address: address("a@b.c"), Role: orgusers.RoleMember, InvitedAt: at(1), LastLogin: at(1)})

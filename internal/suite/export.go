@@ -44,6 +44,9 @@ func Export(t *testing.T, open Opener) {
 //go:embed testdata/export.csv
 var goldenExport string
 
+//go:embed testdata/export-cli.csv
+var goldenCLI string
+
 //go:embed testdata/audit.csv
 var goldenAudit string
 
@@ -68,6 +71,16 @@ func exportGolden(t *testing.T, open Opener) {
 	var bom bytes.Buffer
 	require.NoError(t, org.Admin().ExportCSV(world.Ctx(), &bom, orgusers.ExportOptions{BOM: true}))
 	require.Equal(t, "\xef\xbb\xbf"+goldenExport, bom.String())
+
+	out.Reset()
+	require.NoError(t, org.Admin().ExportCSV(world.Ctx(), &out, orgusers.ExportOptions{Columns: orgusers.ColumnsCLI}))
+	cli := out.String() // R8.7; ids are made anew each time
+	for _, m := range everybody(t, w, org) {
+		if m.User != "" {
+			cli = strings.ReplaceAll(cli, string(m.User), "USER")
+		}
+	}
+	require.Equal(t, goldenCLI, cli)
 
 	_, err = org.Admin().Apply(world.Ctx(), orgusers.Remove{}, org.Member("jane@acme.example").ID)
 	require.NoError(t, err)
@@ -116,6 +129,7 @@ func noCellIsAFormula(t *testing.T, open Opener) {
 			f.members = func(_ orgusers.MemberQuery, members []orgusers.Member) []orgusers.Member {
 				for i := range members {
 					members[i].Address.Email, members[i].InvitedByEmail, members[i].Status = evil, evil, orgusers.Status(evil)
+					members[i].User = orgusers.UserID(evil)
 					members[i].Name = orgusers.Name{First: evil, Last: evil}
 				}
 				return members
@@ -137,6 +151,11 @@ func noCellIsAFormula(t *testing.T, open Opener) {
 		require.Len(t, records, 4)
 		want := "'" + strings.ReplaceAll(evil, "\r\n", "\n") // as encoding/csv reads it
 		require.Equal(t, []string{want, want, want, want, want}, []string{records[1][0], records[1][1], records[1][2], records[1][4], records[1][6]})
+
+		out.Reset()
+		require.NoError(t, x.Admin().ExportCSV(world.Ctx(), &out, orgusers.ExportOptions{Columns: orgusers.ColumnsCLI}))
+		records = checkCells(t, out.String(), 7)
+		require.Equal(t, []string{want, want, want, want}, []string{records[1][0], records[1][1], records[1][3], records[1][4]})
 
 		out.Reset()
 		require.NoError(t, x.Admin().ExportAudit(world.Ctx(), &out, orgusers.AuditList{}))

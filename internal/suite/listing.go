@@ -27,6 +27,7 @@ func Listing(t *testing.T, open Opener) {
 		"R8_Orders":                        ordersAreTotal,
 		"R84_PagesHoldWhilePeopleMove":     pagesHold,
 		"R85_LastLogin":                    lastLoginFilters,
+		"R85_WithoutMFA":                   withoutMFA,
 		"Search":                           searchFolds,
 		"Walking":                          walking,
 	} {
@@ -50,6 +51,9 @@ func crowd(t testing.TB, w *world.World, domain string) world.Org {
 				u.Name = orgusers.Name{First: []string{"Ann", "bob", "Émile", "zoë"}[i%4], Last: []string{"Lee", "lee", "Åberg"}[i%3]}
 				if i%3 == 0 {
 					u.LastLogin = at.Add(time.Duration(i%4) * time.Hour)
+				}
+				if i%7 < 3 {
+					u.MFA = orgusers.MFA{Secret: "v1.x", EnrolledAt: at}
 				}
 			},
 		}
@@ -152,6 +156,7 @@ func filtersAddUp(t *testing.T, open Opener) {
 	require.NoError(t, err)
 
 	since := world.NewClock().Now().Add(90 * time.Minute)
+	n := 0
 	for _, search := range []string{"", "p1", "lee"} {
 		for _, status := range []orgusers.Status{"", orgusers.StatusPending, orgusers.StatusActive, orgusers.StatusInactive} {
 			for _, role := range []orgusers.Role{"", orgusers.RoleAdmin, orgusers.RoleMember} {
@@ -166,6 +171,8 @@ func filtersAddUp(t *testing.T, open Opener) {
 					if bits&4 != 0 {
 						f.InactiveSince = since
 					}
+					f.WithoutMFA = n%3 == 0
+					n++
 					var want []string
 					for i := range all {
 						m := &all[i]
@@ -173,7 +180,7 @@ func filtersAddUp(t *testing.T, open Opener) {
 						joined := m.Status != orgusers.StatusPending
 						if strings.Contains(text, search) && (status == "" || m.Status == status) && (role == "" || m.Role == role) &&
 							(f.Stack == "" || slices.Contains(some, m.ID)) && (!f.NeverLoggedIn || joined && m.LastLogin.IsZero()) &&
-							(f.InactiveSince.IsZero() || joined && m.LastLogin.Before(since)) {
+							(f.InactiveSince.IsZero() || joined && m.LastLogin.Before(since)) && (!f.WithoutMFA || joined && !m.MFA) {
 							want = append(want, string(m.ID))
 						}
 					}
@@ -223,6 +230,25 @@ func lastLoginFilters(t *testing.T, open Opener) {
 	got := emails(pages(t, org.Admin(), orgusers.List{Sort: orgusers.SortLastLogin, Limit: 2}))
 	require.Equal(t, "pending@acme.example", got[0], "never comes first")
 	require.Equal(t, []string{"before@acme.example", "at@acme.example", "owner@acme.example", "never@acme.example"}, got[1:])
+}
+
+func withoutMFA(t *testing.T, open Opener) {
+	w := world.New(t, open(t))
+	has := func(email string, status orgusers.Status) Person {
+		return Person{Email: email, Status: status, Change: func(u *orgusers.User) { u.MFA = orgusers.MFA{Secret: "v1.x", EnrolledAt: w.Clock.Now()} }}
+	}
+	org := NewOrg(t, w, "Acme", "owner@acme.example", has("has@acme.example", ""), has("away@acme.example", orgusers.StatusInactive),
+		Person{Email: "idle@acme.example", Status: orgusers.StatusInactive}, Person{Email: "new@acme.example"}, Person{Email: "pending@acme.example", Status: orgusers.StatusPending})
+	list := func(f orgusers.MemberFilter) []string {
+		return emails(pages(t, org.Admin(), orgusers.List{MemberFilter: f, Limit: 1}))
+	}
+	require.Equal(t, []string{"idle@acme.example", "new@acme.example", "owner@acme.example"}, list(orgusers.MemberFilter{WithoutMFA: true}), "who has not joined has no account to protect")
+	require.Equal(t, []string{"idle@acme.example"}, list(orgusers.MemberFilter{WithoutMFA: true, Status: orgusers.StatusInactive}))
+	require.Equal(t, []string{}, list(orgusers.MemberFilter{WithoutMFA: true, Status: orgusers.StatusPending}))
+
+	// Setting one up takes somebody off the list.
+	w.Enrol(w.Actor(org.Member("new@acme.example").User))
+	require.Equal(t, []string{"idle@acme.example", "owner@acme.example"}, list(orgusers.MemberFilter{WithoutMFA: true}))
 }
 
 func searchFolds(t *testing.T, open Opener) {

@@ -39,6 +39,7 @@ func cursorIsBound(t *testing.T, open Opener) {
 		"stack":          func(l *orgusers.List) { l.Stack = "a-stack" },
 		"never":          func(l *orgusers.List) { l.NeverLoggedIn = true },
 		"inactive since": func(l *orgusers.List) { l.InactiveSince = when },
+		"without MFA":    func(l *orgusers.List) { l.WithoutMFA = true },
 		"sort":           func(l *orgusers.List) { l.Sort = orgusers.SortName },
 		"direction":      func(l *orgusers.List) { l.Descending = true },
 	} {

@@ -85,7 +85,7 @@ func tenantFilters(t *testing.T, w *world.World) {
 			if pick(2) {
 				f.Stack = stacks[x.ID]
 			}
-			f.NeverLoggedIn = pick(3)
+			f.NeverLoggedIn, f.WithoutMFA = pick(3), bits%3 == 0
 			if pick(4) {
 				f.InactiveSince = since
 			}

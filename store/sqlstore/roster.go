@@ -141,4 +141,7 @@ func (s *Store) filter(t *text, q *orgusers.MemberQuery) {
 	if !q.InactiveSince.IsZero() {
 		t.add(" AND m.status <> ? AND "+lastLogin+" < ?", string(orgusers.StatusPending), micros(q.InactiveSince))
 	}
+	if q.WithoutMFA {
+		t.add(" AND m.status <> ? AND m.mfa = 0", string(orgusers.StatusPending))
+	}
 }

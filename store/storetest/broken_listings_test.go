@@ -27,6 +27,9 @@ func brokenListings() []broken {
 				}
 			}
 		})},
+		{"does not know who has a second factor", []string{"Members/S166*"}, with(func(s *spy) {
+			s.memberQuery = func(q *orgusers.MemberQuery) { q.WithoutMFA = false }
+		})},
 		{"takes a search for a pattern", []string{"Members/S171*"}, with(func(s *spy) {
 			s.memberQuery = func(q *orgusers.MemberQuery) { q.Search = strings.NewReplacer("%", "", "_", "").Replace(q.Search) }
 		})},

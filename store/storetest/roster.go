@@ -61,6 +61,7 @@ func (w *world) roster() roster {
 			m = w.newInvitation(r.org, local)
 		} else {
 			m = w.newMembership(r.org, w.account(local))
+			m.MFA = i%3 == 0
 			m.LastLogin = []time.Time{{}, moment(3), moment(3).Add(time.Microsecond), moment(40)}[(i/4)%4]
 		}
 		if i%8 == 1 {
@@ -150,6 +151,7 @@ func rosterFilters(w *world) {
 							q := orgusers.MemberQuery{
 								MemberFilter: orgusers.MemberFilter{
 									Search: search, Status: status, Role: role, Stack: on, NeverLoggedIn: never, InactiveSince: since,
+									WithoutMFA: n%7 < 3,
 								},
 								Sort: memberSorts()[n%5], Descending: n%2 == 1, Limit: []int{3, 7, 100}[n%3], Grants: n%4 == 0,
 							}

@@ -33,6 +33,10 @@ const (
 // Valid reports whether c is one of the sets.
 func (c Columns) Valid() bool { return c == ColumnsList || c == ColumnsCLI }
 
+// exportPage is how many rows an export reads at a time: some megabytes, and so many that waiting for the
+// first of them is little beside the rest.
+const exportPage = 8000
+
 // ExportCSV writes everybody on the roster, sorted by address (R8.6), as CSV: UTF-8, CRLF, RFC 4180,
 // every cell safe from being read as a formula (S-203). A set of columns that does not exist is
 // ErrInvalid.
@@ -67,7 +71,7 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 	if o.BOM {
 		out.raw("\ufeff")
 	}
-	q := MemberQuery{Org: a.org, Sort: SortEmail, Limit: 1000, Sheet: o.Columns == ColumnsList}
+	q := MemberQuery{Org: a.org, Sort: SortEmail, Sheet: o.Columns == ColumnsList, Limit: int(min(max(org.Tally.Seats(), 0)+1, exportPage))}
 	write := out.listed
 	if o.Columns == ColumnsCLI {
 		out.row("Email", "User UID", "Organization Role", "Status", "Invited By", "Created Time", "Updated Time")

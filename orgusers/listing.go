@@ -86,8 +86,8 @@ type MemberQuery struct {
 	After      *MemberKey // the page begins behind this position; nil: at the start
 	Limit      int        // 1 or more
 	Grants     bool       // fill Grants
-	// Sheet asks only for what an export shows: the ids of row and account, address, name, role, status, MFA, the
-	// inviter's address, InvitedAt and LastLogin. A store may leave the other fields zero.
+	// Sheet asks only for what an export shows: the account's id, address, name, role, status, MFA, the inviter's
+	// address, InvitedAt and LastLogin, in the order of SortEmail. A store may leave the other fields zero.
 	Sheet bool
 }
 

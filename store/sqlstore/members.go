@@ -13,7 +13,7 @@ const (
 
 	// sheetColumns are those of [orgusers.MemberQuery.Sheet]: half of them, so that an export takes half
 	// as long.
-	sheetColumns = `m.id, m.user_id, m.address, m.address_key, m.role, m.status, m.invited_by_email, m.invited_at,
+	sheetColumns = `m.user_id, m.address, m.address_key, m.role, m.status, m.invited_by_email, m.invited_at,
  m.first_name, m.last_name, m.mfa, m.last_login`
 
 	insertMembers = `INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso,
@@ -42,7 +42,7 @@ func (r *memberRow) sheetDest() []any {
 	m := &r.m
 	r.expiresAt, r.sentAt, r.joinedAt = never, never, never
 	return []any{
-		(*string)(&m.ID), (*string)(&m.User), &m.Address.Email, (*string)(&m.Address.Key), (*string)(&m.Role), (*string)(&m.Status),
+		(*string)(&m.User), &m.Address.Email, (*string)(&m.Address.Key), (*string)(&m.Role), (*string)(&m.Status),
 		&m.InvitedByEmail, &r.invitedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin,
 	}
 }

@@ -103,7 +103,7 @@ func (a *Access) Can(id StackID, p Permission) bool {
 // that sign people in themselves call it once per sign-in. It touches no version, so it never stands
 // in the way of a change.
 func (s *Service) SignedIn(ctx context.Context, user UserID) error {
-	if user == "" {
+	if !wellFormed(user) {
 		return named("SignedIn", notFound())
 	}
 	return named("SignedIn", stored(s.store.Touch(ctx, user, s.now())))

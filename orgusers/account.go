@@ -18,6 +18,9 @@ func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]O
 	if _, err := a.look(ctx, ActionReadAccount); err != nil {
 		return nil, named(op, err)
 	}
+	if bad := idField("after", after); bad != nil {
+		return nil, named(op, invalid(bad...))
+	}
 	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})
 	if err != nil {
 		return nil, named(op, stored(err))

@@ -74,6 +74,7 @@ const (
 
 	ActionListMembers Action = "members.list" // recorded only when refused
 	ActionExport      Action = "members.export"
+	ActionExportAudit Action = "audit.export"
 	ActionReadAudit   Action = "audit.read" // recorded only when refused
 	ActionReadUsage   Action = "organization.read"
 )

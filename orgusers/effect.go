@@ -113,9 +113,9 @@ type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
 
-// Sessions is the host's own session store, if it has one. End is retried until it succeeds; access
-// is cut before, by the epoch ([User.SessionsValidFrom]), so a lagging store lets nobody in. A host that
-// keeps sessions beside those of the registry needs it: [EndSessions] skips whom neither knows of.
+// Sessions is the host's own session store, if it has one. End is retried until it succeeds, or answers
+// [ErrPermanent]; access is cut before, by the epoch ([User.SessionsValidFrom]), so a lagging store lets nobody
+// in. A host that keeps sessions beside those of the registry needs it: [EndSessions] skips whom neither knows of.
 type Sessions interface {
 	// Active returns how many sessions each of the users has; a missing one has none.
 	Active(ctx context.Context, users []UserID) (map[UserID]int, error)

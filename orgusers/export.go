@@ -42,7 +42,8 @@ const exportPage = 8000
 // ErrInvalid.
 //
 // It streams in pages, in constant memory, and reads each page as it is then, so people who come or
-// go meanwhile may or may not be there. The audit trail gets an entry before the first byte leaves.
+// go meanwhile may or may not be there; whoever may no longer export gets no further page. The audit
+// trail gets an entry before the first byte leaves.
 // On an error what was written is incomplete; one of w's is [ErrWriter] and wraps it.
 func (a Admin) ExportCSV(ctx context.Context, w io.Writer, o ExportOptions) error {
 	return named("Admin.ExportCSV", a.exportCSV(ctx, w, o))
@@ -80,6 +81,11 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 		out.row("Email", "First Name", "Last Name", "Organization Role", "Status", "2FA", "Invited By", "Invited At", "Last Login At")
 	}
 	for out.err == nil {
+		if q.After != nil { // the right to the next page is asked for anew
+			if _, err := a.enter(ctx, ActionExport, ViewQuery{}, (*draft).byAdministrator); err != nil {
+				return err
+			}
+		}
 		members, err := a.s.store.Members(ctx, q)
 		if err != nil {
 			return stored(err)

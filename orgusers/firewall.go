@@ -8,8 +8,8 @@ import (
 
 // Firewall is the host's own, if it has one that is told which addresses are open. Without it, hosts ask
 // [Service.Allowed]. Both methods are called by [Service.Dispatch], after the change has committed, and
-// again until they succeed: opening what is open and revoking what is closed is no error. Whatever they
-// do, the change stands, and Allowed says no at once (Q25).
+// again until they succeed, or answer [ErrPermanent]: opening what is open and revoking what is closed is no
+// error. Whatever they do, the change stands, and Allowed says no at once (Q25).
 //
 // A rule is told as its organization, address and resource, which are what to open or close: several
 // sessions may hold the same, and Revoke comes when the last of them has ended (R12.4). Calls for the

@@ -28,9 +28,10 @@ type Invitation struct {
 // Invite is the command behind [Admin.Invite].
 //
 // Each address gets an outcome: Applied, and the person is now pending; Applied with
-// [ReasonRenewed], was pending already and got the new roles and a new link (Q4); Skipped with
-// [ReasonAlreadyMember] or [ReasonCooldown], nothing changed; Refused with the reason. If the plan
-// has fewer free seats than new people, nobody is invited ([ErrSeats], Q5).
+// [ReasonRenewed], was pending already and got the new roles and a new link (Q4), as by [ResendInvitation],
+// [SetRole], [SetWithoutSSO] and [SetStacks], under the rules and gates of those it needs; Skipped with
+// [ReasonAlreadyMember] or [ReasonCooldown], nothing changed; Refused with the reason. If the plan has fewer
+// free seats than new people, nobody is invited ([ErrSeats], Q5).
 type Invite struct {
 	Org OrgID
 	Invitation
@@ -181,7 +182,7 @@ func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
 		if known.now.Status != StatusPending {
 			return skip(ReasonAlreadyMember, "Q3")
 		}
-		if v := d.mayMailAgain(known.now.SentAt, known.now.Sends); !v.ok() {
+		if v := c.renew(d, known); !v.ok() {
 			return v
 		}
 		if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
@@ -191,6 +192,24 @@ func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
 	}
 	if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
 		return verdict{Refused, ReasonResendLimit, "C5"}
+	}
+	return allow()
+}
+
+// renew judges what inviting a pending person again comes to: a new mail, and a change of whatever is not so
+// already. Each has the rules and the gate that it has by itself.
+func (c *Invite) renew(d *draft, r *row[Member]) verdict {
+	t := target{row: r, m: r.now}
+	for _, op := range []Operation{ResendInvitation{}, SetRole{Role: c.Role}, SetWithoutSSO{Allow: c.WithoutSSO}, SetStacks{Stacks: c.Stacks}} {
+		if op.judge(d, t) == unchanged() {
+			continue
+		}
+		if !d.org.was.open(op.Action()) {
+			return verdict{Refused, ReasonGate, "R6.3"}
+		}
+		if v := d.permit(op, t); !v.ok() {
+			return v
+		}
 	}
 	return allow()
 }

@@ -63,6 +63,9 @@ func (a Admin) IPRules(ctx context.Context, after IPRuleID, limit int) ([]IPRule
 	if _, err := a.enter(ctx, ActionListIPRules, ViewQuery{}, (*draft).byAdministrator); err != nil {
 		return nil, named(op, err)
 	}
+	if bad := idField("after", after); bad != nil {
+		return nil, named(op, invalid(bad...))
+	}
 	page, err := a.s.store.IPRules(ctx, IPRuleQuery{Org: a.org, After: after, Limit: clamp(limit, 100, 1000)})
 	if err != nil {
 		return nil, named(op, stored(err))

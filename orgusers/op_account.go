@@ -211,7 +211,7 @@ func (ResendInvitation) judge(d *draft, t target) verdict {
 	if t.m.Status != StatusPending {
 		return skip(ReasonNotPending, "R2.8")
 	}
-	return d.mayMailAgain(t.m.SentAt, t.m.Sends)
+	return d.mayMailAgain(t.m.Address, t.m.SentAt, t.m.Sends)
 }
 
 func (ResendInvitation) apply(d *draft, t target) change {
@@ -221,9 +221,12 @@ func (ResendInvitation) apply(d *draft, t target) change {
 	return change{after: "invitation mailed again"}
 }
 
-// mayMailAgain keeps one invitation or offer from being mailed too fast or too often (S-026).
-func (d *draft) mayMailAgain(sentAt time.Time, sends int) verdict {
+// mayMailAgain keeps one invitation or offer from being mailed too fast or too often (S-026), or to a domain
+// since forbidden, where its link would open nothing (R2.11).
+func (d *draft) mayMailAgain(to Address, sentAt time.Time, sends int) verdict {
 	switch {
+	case !d.org.now.allowsDomain(to):
+		return verdict{Refused, ReasonDomain, "R2.11"}
 	case d.env.Now.Before(sentAt.Add(d.policy.ResendCooldown)):
 		return skip(ReasonCooldown, "C5")
 	case sends >= d.policy.MaxSends:

@@ -72,6 +72,9 @@ func (o Operator) Organization(ctx context.Context, org OrgID) (Organization, er
 // Organizations returns up to limit (1 to 1,000) organizations whose ids follow after, in the order
 // of their ids.
 func (o Operator) Organizations(ctx context.Context, after OrgID, limit int) ([]Organization, error) {
+	if bad := idField("after", after); bad != nil {
+		return nil, named("Operator.Organizations", invalid(bad...))
+	}
 	orgs, err := o.s.store.Organizations(ctx, OrgQuery{After: after, Limit: clamp(limit, 100, 1000)})
 	return orgs, named("Operator.Organizations", stored(err))
 }
@@ -79,19 +82,28 @@ func (o Operator) Organizations(ctx context.Context, after OrgID, limit int) ([]
 // DeadLetters returns up to limit effects that were given up, in the order of their ids. They stay
 // until [Operator.Requeue].
 func (o Operator) DeadLetters(ctx context.Context, after EffectID, limit int) ([]Effect, error) {
-	effects, err := o.s.store.Effects(ctx, EffectQuery{Dead: true, After: after, Limit: clamp(limit, 100, 1000)})
-	return effects, named("Operator.DeadLetters", stored(err))
+	effects, err := o.effects(ctx, true, after, limit)
+	return effects, named("Operator.DeadLetters", err)
 }
 
-// Backlog returns up to limit effects still to be carried out, in the order of their ids.
+// Backlog returns up to limit effects still to be carried out, in the order of their ids. One with an
+// [Effect.LastError] is late: it says why.
 func (o Operator) Backlog(ctx context.Context, after EffectID, limit int) ([]Effect, error) {
-	effects, err := o.s.store.Effects(ctx, EffectQuery{After: after, Limit: clamp(limit, 100, 1000)})
-	return effects, named("Operator.Backlog", stored(err))
+	effects, err := o.effects(ctx, false, after, limit)
+	return effects, named("Operator.Backlog", err)
+}
+
+func (o Operator) effects(ctx context.Context, dead bool, after EffectID, limit int) ([]Effect, error) {
+	if bad := idField("after", after); bad != nil {
+		return nil, invalid(bad...)
+	}
+	effects, err := o.s.store.Effects(ctx, EffectQuery{Dead: dead, After: after, Limit: clamp(limit, 100, 1000)})
+	return effects, stored(err)
 }
 
 // Requeue tries dead effects again, and returns how many there were.
 func (o Operator) Requeue(ctx context.Context, ids ...EffectID) (int, error) {
-	n, err := o.s.store.Requeue(ctx, ids, o.s.now())
+	n, err := o.s.store.Requeue(ctx, plausible(ids), o.s.now())
 	return n, named("Operator.Requeue", stored(err))
 }
 

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// ErrPermanent is for a [Mailer] to wrap when trying again is of no use: the effect is given up at
-// once and shows among the dead letters.
+// ErrPermanent is for a [Mailer], or another port that [Service.Dispatch] calls, to wrap when trying again
+// is of no use: the effect is given up at once and shows among the dead letters.
 var ErrPermanent = errors.New("permanent failure")
 
 const (
 	effectLease  = 2 * time.Minute // how long a worker has what it claimed
-	effectTries  = 12              // then it is given up
+	mailTries    = 12              // then a mail is given up
 	firstBackoff = time.Minute
 	maxBackoff   = 6 * time.Hour
 
@@ -31,10 +31,12 @@ func (laterError) Error() string { return "it is not time yet" }
 // returns how many are settled: delivered, or void by now. Several calls may run at once, in this
 // and other processes; none gets what another has.
 //
-// Every committed effect is carried out at least once, or shows among the dead letters after 12
-// tries over about a day; twice only if a process dies between delivery and noting it, with the
-// same [Mail.ID]. A mail whose link is void by then is dropped. The error is the store's; a
-// mailer's errors are kept with the effect and logged.
+// Every committed effect is carried out at least once; twice only if a process dies between delivery and
+// noting it, with the same [Mail.ID]. A mail that fails 12 times, over about a day, is given up and shows
+// among the dead letters; what ends sessions or tells the firewall is never given up, but tried again every
+// 6 hours in the end, and shows in [Operator.Backlog] with its tries and last error (Q25). [ErrPermanent] ends
+// either. A mail whose link is void by then is dropped. The error is the store's; a port's errors are kept with
+// the effect and logged.
 func (s *Service) Dispatch(ctx context.Context, n int) (int, error) {
 	now := s.now()
 	lease := s.newID()
@@ -129,13 +131,13 @@ func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
 	case err == nil:
 		return Settlement{Done: true}
 	case errors.As(err, &later):
-		return Settlement{Untried: true, DueAt: later.at, LastError: e.LastError}
+		return Settlement{Untried: true, DueAt: later.at} // whatever failed before does no longer
 	case ctx.Err() != nil: // the host is stopping: not the mailer's fault
 		return Settlement{Untried: true, DueAt: e.DueAt, LastError: e.LastError}
 	}
 	s.log.WarnContext(ctx, "effect not carried out", "effect", string(e.ID), "kind", string(e.Kind), "mail", string(e.Mail.Kind), "attempt", e.Attempts, "err", err)
 	st := Settlement{LastError: cutText(err.Error(), 512), DueAt: s.now().Add(backoff(e.Attempts))}
-	st.Dead = errors.Is(err, ErrPermanent) || e.Attempts >= effectTries
+	st.Dead = errors.Is(err, ErrPermanent) || e.Kind == EffectMail && e.Attempts >= mailTries
 	return st
 }
 

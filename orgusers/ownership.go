@@ -33,7 +33,7 @@ func (c OfferOwnership) box() string { return newQuotas(c.Org, c.now).mailbox(c.
 func (OfferOwnership) authorize(d *draft) *Error { return d.byOwner() }
 
 func (c OfferOwnership) decide(d *draft) error {
-	field := FieldError{Field: "email"}
+	field, sends := FieldError{Field: "email"}, 0
 	t := &d.org.now.Transfer
 	switch r := d.byKey[c.To.Key]; {
 	case d.self.Address.Key == c.To.Key:
@@ -45,9 +45,10 @@ func (c OfferOwnership) decide(d *draft) error {
 	case r != nil && !d.mayOwn(r, d.account(r.now)): // of strangers nothing is told
 		field.Reason, field.Message = ReasonPasswordRequired, ReasonPasswordRequired.Text()
 	case t.Pending() && t.To.Key == c.To.Key:
-		if v := d.mayMailAgain(t.SentAt, t.Sends); !v.ok() {
+		if v := d.mayMailAgain(t.To, t.SentAt, t.Sends); !v.ok() {
 			return denied(v.Reason)
 		}
+		sends = t.Sends // offering again is resending
 	}
 	if field.Reason != "" {
 		return invalid(field)
@@ -58,7 +59,7 @@ func (c OfferOwnership) decide(d *draft) error {
 	}
 	d.countMail(c.To, max(int64(most), 0))
 	before := t.To.Email
-	*t = Transfer{To: c.To, By: d.self.User, OfferedAt: d.env.Now}
+	*t = Transfer{To: c.To, By: d.self.User, OfferedAt: d.env.Now, Sends: sends}
 	d.mailOffer(t)
 	d.record(note{email: c.To.Email, before: before, after: c.To.Email})
 	return nil
@@ -103,7 +104,7 @@ func (ResendOwnership) decide(d *draft) error {
 	if !t.Pending() {
 		return notFound()
 	}
-	if v := d.mayMailAgain(t.SentAt, t.Sends); !v.ok() {
+	if v := d.mayMailAgain(t.To, t.SentAt, t.Sends); !v.ok() {
 		return denied(v.Reason)
 	}
 	d.mailOffer(t)
@@ -173,7 +174,8 @@ func (c *answerOwnership) query(Actor) ViewQuery {
 
 func (*answerOwnership) authorize(d *draft) *Error { return d.byLink() }
 
-// offer checks the state behind the link: the newest offer, in time, by who still is the owner.
+// offer checks the state behind the link: the newest offer, in time, by who still is the owner, to a domain that
+// is allowed (R2.11).
 func (c *answerOwnership) offer(d *draft) *Error {
 	if d.org.now == nil {
 		return expired(ReasonLinkMalformed)
@@ -189,6 +191,8 @@ func (c *answerOwnership) offer(d *draft) *Error {
 		return expired(ReasonLinkExpired)
 	case t.By != d.org.now.OwnerID, d.byUser[t.By] == nil:
 		return expired(ReasonOffererGone)
+	case !d.org.now.allowsDomain(t.To):
+		return denied(ReasonDomain)
 	}
 	c.info = OwnershipInfo{
 		Org: d.org.now.ID, OrgName: d.org.now.Name, Email: t.To.Email,
@@ -214,8 +218,6 @@ func (c *AcceptOwnership) decide(d *draft) error {
 		return denied(ReasonPasswordRequired)
 	case account == nil || !account.now.Verified:
 		return denied(ReasonAccountRequired) // Q20, S-055
-	case !d.org.now.allowsDomain(t.To):
-		return denied(ReasonDomain)
 	}
 	if r != nil && r.now.Status == StatusInactive {
 		return expired(ReasonRecipientGone)

@@ -24,7 +24,8 @@ type Policy struct {
 	// people who belong to this organization alone (R7.11). Otherwise it mails a link, which works
 	// together with the current password (Q15).
 	ImmediateMFAReset bool
-	// PeersProtected: admins cannot act on other admins, only the owner can (Q7 says they may).
+	// PeersProtected: only the owner acts on the power, the account and the credentials of an admin, joined or
+	// invited; other admins do not (Q7 says they may). [SetStacks], [Unlock] and [ResendInvitation] are free to all.
 	PeersProtected bool
 	// EndSessionsOnForcedReset: [ForcePasswordReset] also ends the sessions of people who belong to
 	// this organization alone (Q18), save one's own (R6.5).

@@ -100,6 +100,7 @@ func (a Admin) memberQuery(l List) (MemberQuery, string, error) {
 	check(!l.Sort.Valid(), "sort")
 	check(l.Status != "" && !l.Status.Valid(), "status")
 	check(l.Role != "" && !l.Role.Valid(), "role")
+	bad = append(bad, idField("stack", l.Stack)...)
 	search, fe := cleanSearch(l.Search)
 	if fe != nil {
 		bad = append(bad, *fe)
@@ -202,6 +203,7 @@ type OrganizationDetails struct {
 	Name      string
 	OwnerID   UserID
 	Settings  Settings
+	Plan      Plan     // with its name, and whether limits may be passed (R9.1, R9.3); [Admin.Usage] has the figures
 	Transfer  Transfer // the pending offer of ownership
 	Tally     Tally
 	CreatedAt time.Time
@@ -215,7 +217,7 @@ func (a Admin) Organization(ctx context.Context) (OrganizationDetails, error) {
 	}
 	o := d.org.now // a copy
 	return OrganizationDetails{
-		ID: o.ID, Name: o.Name, OwnerID: o.OwnerID, Settings: o.Settings, Transfer: o.Transfer, Tally: o.Tally, CreatedAt: o.CreatedAt,
+		ID: o.ID, Name: o.Name, OwnerID: o.OwnerID, Settings: o.Settings, Plan: o.Plan, Transfer: o.Transfer, Tally: o.Tally, CreatedAt: o.CreatedAt,
 	}, nil
 }
 

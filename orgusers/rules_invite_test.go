@@ -97,6 +97,17 @@ func TestRules_Invite(t *testing.T) {
 		require.NotNil(t, after.find("nia"))
 		require.Nil(t, after.find("neo"))
 	})
+	t.Run("R2.11 Q4 resending to a domain since forbidden", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t, "pat@else.example member pending")
+		o.org.Settings.AllowedDomains = []string{"acme.example"}
+		require.Equal(t, "refused domain_not_allowed R2.11", o.alone("adam", orgusers.ResendInvitation{}, "pat"), "its link would open nothing")
+		_, _, lines := o.invited("adam", orgusers.Invitation{To: "pat@else.example"})
+		require.Equal(t, []string{"pat: refused domain_not_allowed R2.11"}, lines, "the same answer")
+		_, after, _ := o.decideBulk("adam", orgusers.ResendInvitation{}, "petra", "pat")
+		require.Equal(t, o.member("pat").Link, after.member("pat").Link, "the older link is not voided")
+		require.NotEqual(t, o.member("petra").Link, after.member("petra").Link)
+	})
 	t.Run("R2.1 what is no address is reported in its place", func(t *testing.T) {
 		t.Parallel()
 		_, rep, err := usual(t).inviteAs("adam", orgusers.Invitation{To: "nia@acme.example\n\nnot an address\nneo@acme.example"})

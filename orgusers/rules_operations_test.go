@@ -258,6 +258,25 @@ func TestRules_Peers(t *testing.T) {
 		_, got := o.do("adam", orgusers.Remove{}, "paul", "inga", "petra")
 		require.Equal(t, []string{"paul: skipped not_owner Q7", "inga: skipped not_owner Q7", "petra: applied"}, got)
 	})
+	t.Run("Q7 Q4 inviting a pending admin again is no way around", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t, "paul admin pending")
+		o.policy.PeersProtected = true
+		require.Equal(t, "skipped not_owner Q7", o.alone("adam", orgusers.SetRole{Role: orgusers.RoleMember}, "paul"))
+		for _, inv := range []orgusers.Invitation{
+			{To: "paul@acme.example, petra@acme.example"}, {To: "paul@acme.example, petra@acme.example", Role: orgusers.RoleAdmin, WithoutSSO: true},
+		} {
+			c, after, lines := o.invited("adam", inv)
+			require.Equal(t, []string{"paul: skipped not_owner Q7", "petra: applied renewed Q4"}, lines)
+			require.Equal(t, *o.member("paul"), *after.member("paul"))
+			require.Equal(t, []string{"invitation petra@acme.example"}, mails(&c))
+		}
+		_, _, lines := o.invited("adam", orgusers.Invitation{To: "paul@acme.example", Role: orgusers.RoleAdmin})
+		require.Equal(t, []string{"paul: applied renewed Q4"}, lines, "which is resending")
+		_, after, lines := o.invited("olivia", orgusers.Invitation{To: "paul@acme.example"})
+		require.Equal(t, []string{"paul: applied renewed Q4"}, lines)
+		require.Equal(t, orgusers.RoleMember, after.member("paul").Role, "the owner may")
+	})
 	t.Run("Q7 oneself is no peer", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)
@@ -408,6 +427,31 @@ func TestRules_Gates(t *testing.T) {
 			require.ErrorIs(t, err, orgusers.ErrDenied, "whoever may not, does not learn of the gate")
 		})
 	}
+	t.Run("R6.3 Q4 inviting somebody pending again", func(t *testing.T) {
+		t.Parallel()
+		web := func(o *office) []orgusers.StackAccess {
+			return []orgusers.StackAccess{{Stack: o.stack("web", "mia"), Roles: []orgusers.RoleID{orgusers.RoleDeveloper}}}
+		}
+		for gate, change := range map[orgusers.Action]func(o *office, inv *orgusers.Invitation){
+			orgusers.ActionResendInvitation: func(*office, *orgusers.Invitation) {},
+			orgusers.ActionSetRole:          func(_ *office, inv *orgusers.Invitation) { inv.Role = orgusers.RoleAdmin },
+			orgusers.ActionSetWithoutSSO:    func(_ *office, inv *orgusers.Invitation) { inv.WithoutSSO = true },
+			orgusers.ActionSetStacks:        func(o *office, inv *orgusers.Invitation) { inv.Stacks = web(o) },
+		} {
+			o := usual(t)
+			o.org.Settings.Closed = []orgusers.Action{gate}
+			inv := orgusers.Invitation{To: "petra@acme.example, new@acme.example"}
+			if gate != orgusers.ActionResendInvitation {
+				_, _, lines := o.invited("adam", inv)
+				require.Equal(t, []string{"petra: applied renewed Q4", "new: applied"}, lines, "what changes nothing needs no gate")
+			}
+			change(o, &inv)
+			c, after, lines := o.invited("adam", inv)
+			require.Equal(t, []string{"petra: refused switched_off R6.3", "new: applied"}, lines, "%s", gate)
+			require.Equal(t, *o.member("petra"), *after.member("petra"))
+			require.Equal(t, []string{"invitation new@acme.example"}, mails(&c))
+		}
+	})
 	t.Run("R6.3 invitations", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)

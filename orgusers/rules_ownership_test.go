@@ -102,6 +102,23 @@ func TestRules_Offer(t *testing.T) {
 		require.Equal(t, orgusers.ReasonCooldown, o.refusedWith("olivia", offer(o, "mark@acme.example"), orgusers.ErrDenied).Reason, "offering again is resending")
 		o.org.Transfer.SentAt, o.org.Transfer.Sends = o.now.Add(-time.Hour), 6
 		require.Equal(t, orgusers.ReasonResendLimit, o.refusedWith("olivia", orgusers.ResendOwnership{Org: o.org.ID}, orgusers.ErrDenied).Reason)
+		o.org.Transfer.Sends = 5
+		c, _, err = o.decide(o.actor("olivia"), offer(o, "MARK@acme.example"))
+		require.NoError(t, err)
+		require.Equal(t, 6, c.Org.Transfer.Sends, "S-026: which does not begin anew")
+		c, _, err = o.decide(o.actor("olivia"), offer(o, "mia@acme.example"))
+		require.NoError(t, err)
+		require.Equal(t, 1, c.Org.Transfer.Sends, "to somebody else is another offer")
+	})
+	t.Run("R2.11 resending to a domain since forbidden", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t).offered("mark@acme.example")
+		o.org.Settings.AllowedDomains = []string{"else.example"}
+		require.Equal(t, orgusers.ReasonDomain, o.refusedWith("olivia", orgusers.ResendOwnership{Org: o.org.ID}, orgusers.ErrDenied).Reason)
+		x := o.open()
+		_ = x.token(orgusers.MailOwnershipOffer)
+		x.Dispatch()
+		require.Empty(t, x.Inbox.All(), "an offer on its way is not mailed either: its link opens nothing")
 	})
 	t.Run("R4.5 cancelling", func(t *testing.T) {
 		t.Parallel()

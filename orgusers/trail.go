@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -43,7 +44,11 @@ func (a Admin) Audit(ctx context.Context, l AuditList) (AuditPage, error) {
 	return page, named(op, err)
 }
 
-func (s *Service) auditPage(ctx context.Context, org OrgID, l AuditList) (AuditPage, error) {
+// auditQuery checks a listing and returns the store's query, and what its cursors are bound to.
+func (s *Service) auditQuery(org OrgID, l AuditList) (AuditQuery, string, error) {
+	if bad := slices.Concat(idField("action", l.Action), idField("actor", l.Actor), idField("member", l.Member)); bad != nil {
+		return AuditQuery{}, "", invalid(bad...)
+	}
 	q := AuditQuery{
 		Org: org, Action: l.Action, Actor: l.Actor, Member: l.Member, From: micro(l.From), To: micro(l.To),
 		Descending: !l.OldestFirst, Limit: clamp(l.Limit, 25, 200),
@@ -53,8 +58,16 @@ func (s *Service) auditPage(ctx context.Context, org OrgID, l AuditList) (AuditP
 		payload, ok := s.keys.openCursor(bind, l.Cursor)
 		q.After = new(AuditKey)
 		if !ok || json.Unmarshal(payload, q.After) != nil {
-			return AuditPage{}, invalid(FieldError{Field: "cursor", Reason: ReasonSyntax, Message: "is not a cursor of this list"})
+			return AuditQuery{}, "", invalid(FieldError{Field: "cursor", Reason: ReasonSyntax, Message: "is not a cursor of this list"})
 		}
+	}
+	return q, bind, nil
+}
+
+func (s *Service) auditPage(ctx context.Context, org OrgID, l AuditList) (AuditPage, error) {
+	q, bind, err := s.auditQuery(org, l)
+	if err != nil {
+		return AuditPage{}, err
 	}
 	limit := q.Limit
 	q.Limit++
@@ -100,11 +113,25 @@ func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry
 	}
 }
 
-// ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column. Errors are as for
-// [Admin.ExportCSV].
+// ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column. The trail gets an entry
+// before the first byte leaves, with the length of the chain then. Errors are as for [Admin.ExportCSV].
 func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error {
 	const op = "Admin.ExportAudit"
 	out := newCSVWriter(w)
+	if out.err != nil {
+		return named(op, out.err)
+	}
+	d, err := a.enter(ctx, ActionExportAudit, ViewQuery{}, (*draft).byAdministrator)
+	if err != nil {
+		return named(op, err)
+	}
+	if _, _, err := a.s.auditQuery(a.org, l); err != nil {
+		return named(op, err)
+	}
+	d.record(note{object: fmt.Sprintf("entries=%d", d.seq())})
+	if err := stored(a.s.beside(ctx, d, nil)); err != nil {
+		return named(op, err)
+	}
 	out.row("Seq", "At", "Actor", "Actor Role", "Action", "Result", "Reason", "Email", "Object", "Before", "After", "IP", "Agent", "Session", "Request", "Operation", "Entry", "Seal")
 	for e, err := range a.AuditTrail(ctx, l) {
 		if err != nil {

@@ -22,6 +22,15 @@ func wellFormed[ID ~string](id ID) bool {
 	return id != "" && len(id) <= 64 && visibleASCII(string(id))
 }
 
+// idField checks an id that a listing is narrowed by or goes on from: what cannot be one is named, and no store
+// is asked for it (S-180).
+func idField[ID ~string](field string, id ID) []FieldError {
+	if id == "" || wellFormed(id) {
+		return nil
+	}
+	return []FieldError{{Field: field, Reason: ReasonSyntax, Message: "is not an id"}}
+}
+
 func plausible[ID ~string](ids []ID) []ID {
 	if !slices.ContainsFunc(ids, func(id ID) bool { return !wellFormed(id) }) {
 		return ids

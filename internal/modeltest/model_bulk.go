@@ -177,6 +177,9 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		if r.user != 0 {
 			return "skipped not_pending"
 		}
+		if !o.allows(r.key) { // R2.11
+			return "refused domain_not_allowed"
+		}
 		if why := m.tooSoon(r.sentAt, r.sends); why != "" {
 			return "skipped " + why
 		}

@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -96,8 +97,8 @@ func (m *model) judgeInvitation(a actor, o *org, inv invitation) (verdicts []str
 			v = "refused domain_not_allowed"
 		case r != nil && r.user != 0: // Q3
 			v = "skipped already_member"
-		case r != nil && m.tooSoon(r.sentAt, r.sends) != "":
-			v = "skipped " + m.tooSoon(r.sentAt, r.sends)
+		case r != nil && m.renew(a, o, inv, r) != "applied":
+			v = m.renew(a, o, inv, r)
 		case r != nil && full:
 			v = "skipped resend_limit"
 		case r != nil:
@@ -126,6 +127,25 @@ func (m *model) judgeInvitation(a actor, o *org, inv invitation) (verdicts []str
 		return nil, fmt.Sprintf("limit invitations %d+%d>%d", used, mails, m.policy.PerHour)
 	}
 	return verdicts, ""
+}
+
+// renew is Q4: a new mail, and the changes that the invitation makes, each by its own rules.
+func (m *model) renew(a actor, o *org, inv invitation, r *row) string {
+	for _, p := range []operation{
+		{kind: "resend"}, {kind: "set_role", role: inv.role}, {kind: "set_without_sso", allow: inv.withoutSSO}, {kind: "set_stacks", access: inv.access},
+	} {
+		switch {
+		case p.is("set_role") && r.admin == (inv.role == "admin"), p.is("set_without_sso") && r.withoutSSO == inv.withoutSSO,
+			p.is("set_stacks") && maps.Equal(r.grants, replaceGrants(r.grants, inv.access)):
+			continue
+		case slices.Contains(o.closed, p.kind): // R6.3
+			return "refused switched_off"
+		}
+		if v := m.judge(o.joined(a.user), o, p, r, false); v != "applied" {
+			return v
+		}
+	}
+	return "applied"
 }
 
 func (m *model) today(email string) string { return mailbox(email) + m.now.Format(" 2006-01-02") }

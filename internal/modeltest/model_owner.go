@@ -30,7 +30,11 @@ func (m *model) offerOwnership(a actor, o *org, email string, valid bool) result
 			return "denied resend_limit"
 		}
 		m.quota[m.today(email)]++
-		o.offer = &offer{key: key, email: email, by: a.user, at: m.now} // replaces an older one (R4.5)
+		sends := 0
+		if o.offer != nil && o.offer.key == key { // C5
+			sends = o.offer.sends
+		}
+		o.offer = &offer{key: key, email: email, by: a.user, at: m.now, sends: sends} // replaces an older one (R4.5)
 		m.mailOffer(o)
 		return res.changed(1)
 	})
@@ -46,6 +50,9 @@ func (m *model) resendOwnership(a actor, o *org) result {
 	return m.call(a, o, "resend offer", m.owner, func(res *result) string {
 		if o.offer == nil {
 			return notFound
+		}
+		if !o.allows(o.offer.key) { // R2.11
+			return "denied domain_not_allowed"
 		}
 		if why := m.tooSoon(o.offer.sentAt, o.offer.sends); why != "" {
 			return "denied " + why
@@ -75,6 +82,8 @@ func (m *model) offered(l link) string {
 		return "expired link_expired"
 	case o.offer.by != o.owner:
 		return "expired offerer_not_owner"
+	case !o.allows(o.offer.key):
+		return "denied domain_not_allowed"
 	}
 	return ""
 }
@@ -98,8 +107,6 @@ func (m *model) answerOwnership(l link, accept bool) result {
 			return "denied password_required"
 		case u == nil, !u.verified: // Q20
 			return "denied account_required"
-		case !o.allows(o.offer.key):
-			return "denied domain_not_allowed"
 		}
 		if r == nil { // R4.6
 			if err := o.room("seats", "users", len(o.rows), 1, o.users); err != "" {

@@ -46,7 +46,7 @@ Admin.Organization              read   organization.read          404    404  40
 Admin.Usage                     read   organization.read          404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.Audit                     read   audit.read                 404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.AuditTrail                read   audit.read                 404    404  404     404     out      adm    ok    ok    sess  sess     off
-Admin.ExportAudit               read   audit.read                 404    404  404     404     out      adm    ok    ok    sess  sess     off
+Admin.ExportAudit               log    audit.export               404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.Verify                    read   audit.read                 404    404  404     404     out      adm    ok    ok    sess  sess     off
 
 Admin.Stacks                    read   organization.read          404    404  404     404     out      adm    ok    ok    sess  sess     off

@@ -201,6 +201,10 @@ func adminActs() []act {
 			call: func(s *stage) error { return s.door().ExportCSV(world.Ctx(), &s.out, orgusers.ExportOptions{}) },
 		},
 		{
+			method: "Admin.ExportAudit", action: orgusers.ActionExportAudit, role: asOwner, beside: true, about: []string{""},
+			call: func(s *stage) error { return s.door().ExportAudit(world.Ctx(), &s.out, orgusers.AuditList{}) },
+		},
+		{
 			method: "Account.Leave", action: orgusers.ActionLeave, role: asMember, about: []string{"member"},
 			call: func(s *stage) error { return s.account(s.member).Leave(world.Ctx(), s.ID) },
 		},
@@ -252,7 +256,6 @@ func adminReads() []act {
 			}
 			return nil
 		}),
-		read("Admin.ExportAudit", func(s *stage) error { return s.door().ExportAudit(world.Ctx(), &s.out, orgusers.AuditList{}) }),
 		read("Admin.IPRules", func(s *stage) error { _, err := s.door().IPRules(world.Ctx(), "", 10); return err }),
 		read("Admin.Verify", func(s *stage) error { _, err := s.door().Verify(world.Ctx()); return err }),
 		read("Account.Organizations", func(s *stage) error { _, err := s.account(s.member).Organizations(world.Ctx(), "", 10); return err }),

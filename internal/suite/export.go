@@ -32,6 +32,7 @@ func Export(t *testing.T, open Opener) {
 		"S206_RightsAndEntryFirst":       exportRights,
 		"S206_HundredThousandInFlatHeap": exportIsFlat,
 		"S206_CancelStops":               exportCancelled,
+		"S206_RemovedMeanwhile":          exportCutOff,
 		"WritersMayFail":                 exportWriterFails,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +246,17 @@ func exportRights(t *testing.T, open Opener) {
 	out, err := export(x.Admin())
 	require.NoError(t, err)
 	require.NotContains(t, out, "other.example", "nobody of another organization")
+
+	// So it is with the trail: an export of it stands in it, before the first byte.
+	newStack(t, x.Org, "Website")
+	trail, seen = w.Trail(x.ID), nil
+	require.NoError(t, x.As(x.admin).ExportAudit(world.Ctx(), first, orgusers.AuditList{}))
+	require.Len(t, seen, 1)
+	e = seen[0]
+	require.Equal(t, []any{orgusers.ActionExportAudit, orgusers.Applied, "entries=1", x.admin.User, "admin", false}, []any{e.Action, e.Result, e.Object, e.Actor, e.ActorRole, e.Chained})
+	trail = w.Trail(x.ID)
+	fails(t, x.Admin().ExportAudit(world.Ctx(), first, orgusers.AuditList{Cursor: "none"}), orgusers.ErrInvalid, "")
+	require.Equal(t, trail, w.Trail(x.ID), "what is invalid is no export")
 }
 
 type writer func(p []byte) (int, error)
@@ -346,6 +358,24 @@ func exportCancelled(t *testing.T, open Opener) {
 	require.ErrorIs(t, err, orgusers.ErrStore)
 	require.ErrorIs(t, err, gone)
 	require.NotContains(t, err.Error(), "db-7")
+}
+
+// exportCutOff: who is removed while the first bytes leave gets the page under way, and no further one.
+func exportCutOff(t *testing.T, open Opener) {
+	store := &roster{faulty: newFaulty(open(t)), n: 50_000}
+	w := world.New(t, store)
+	x := newTeam(t, w, "acme")
+	lines := 0
+	err := x.As(x.admin).ExportCSV(world.Ctx(), writer(func(p []byte) (int, error) {
+		if lines == 0 {
+			require.NoError(t, x.Admin().Do(world.Ctx(), orgusers.Remove{}, x.admin.ID))
+		}
+		lines += bytes.Count(p, []byte("\n"))
+		return len(p), nil
+	}), orgusers.ExportOptions{})
+	require.ErrorIs(t, err, orgusers.ErrNotFound)
+	require.Positive(t, lines)
+	require.Less(t, lines, 2000)
 }
 
 func exportWriterFails(t *testing.T, open Opener) {

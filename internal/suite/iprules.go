@@ -426,9 +426,19 @@ func firewallDown(t *testing.T, s *site) {
 		s.w.Clock.Tick(time.Minute)
 		require.NoError(t, s.w.Operator().Prune(world.Ctx(), 0))
 	}
+	for range 14 { // more often than a mail is tried
+		s.w.Clock.Tick(6 * time.Hour)
+		s.w.Dispatch()
+		require.Equal(t, []orgusers.IPRuleState{orgusers.IPRuleClosing}, s.listed())
+	}
+	require.Empty(t, s.w.Outbox(true), "never given up")
+	for _, e := range s.w.Outbox(false) {
+		require.Equal(t, "the firewall is down", e.LastError)
+		require.Greater(t, e.Attempts, 12)
+	}
 	require.True(t, s.firewall.has(s.ID, s.Owner.IP, "db"))
 	s.firewall.meet(nil)
-	s.w.Clock.Tick(time.Hour)
+	s.w.Clock.Tick(6 * time.Hour)
 	s.settled(false, "db")
 	require.Empty(t, s.listed())
 	require.Empty(t, s.w.Outbox(false))

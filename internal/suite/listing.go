@@ -21,6 +21,7 @@ func Listing(t *testing.T, open Opener) {
 		"S168_CursorIsBoundToItsList":      cursorIsBound,
 		"S168_AuditCursorIsBoundToItsList": auditCursorIsBound,
 		"S170_SortIsAnEnum":                sortIsAnEnum,
+		"S180_WhatCannotBeAnID":            whatCannotBeAnID,
 		"S171_SearchIsLiteral":             searchIsLiteral,
 		"S173_LimitsAreClamped":            limitsAreClamped,
 		"S166_FiltersAddUp":                filtersAddUp,

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -120,6 +121,47 @@ func auditCursorIsBound(t *testing.T, open Opener) {
 	require.Equal(t, orgusers.ReasonSyntax, field(t, err, "cursor"))
 	_, err = org.Admin().Audit(ctx, l)
 	require.NoError(t, err)
+}
+
+// whatCannotBeAnID: a listing by what no store could keep, or on from it, is refused by the name of the field, and
+// no store is asked (S-180).
+func whatCannotBeAnID(t *testing.T, open Opener) {
+	w := world.New(t, open(t))
+	org, ctx := NewOrg(t, w, "Acme", "o@acme.example"), world.Ctx()
+	account := w.Svc.Account(org.Owner)
+	audit := func(f orgusers.AuditFilter) error {
+		_, err := org.Admin().Audit(ctx, orgusers.AuditList{AuditFilter: f})
+		return err
+	}
+	for _, bad := range []string{"a\x00b", "\xff\xfe", strings.Repeat("x", 65), strings.Repeat("x", 1<<20), "ü", "a\nb"} {
+		for name, call := range map[string]func() error{
+			"stack": func() error {
+				_, err := org.Admin().Members(ctx, orgusers.List{MemberFilter: orgusers.MemberFilter{Stack: orgusers.StackID(bad)}})
+				return err
+			},
+			"action": func() error { return audit(orgusers.AuditFilter{Action: orgusers.Action(bad)}) },
+			"actor":  func() error { return audit(orgusers.AuditFilter{Actor: orgusers.UserID(bad)}) },
+			"member": func() error { return audit(orgusers.AuditFilter{Member: orgusers.MemberID(bad)}) },
+			"after": func() error {
+				_, err := account.Organizations(ctx, orgusers.OrgID(bad), 1)
+				return err
+			},
+			"after ": func() error { _, err := org.Admin().IPRules(ctx, orgusers.IPRuleID(bad), 1); return err },
+			"after  ": func() error {
+				_, err := w.Operator().Organizations(ctx, orgusers.OrgID(bad), 1)
+				return err
+			},
+			"after   ":  func() error { _, err := w.Operator().DeadLetters(ctx, orgusers.EffectID(bad), 1); return err },
+			"after    ": func() error { _, err := w.Operator().Backlog(ctx, orgusers.EffectID(bad), 1); return err },
+		} {
+			require.Equal(t, orgusers.ReasonSyntax, field(t, call(), strings.TrimSpace(name)), "%s: %.20q", name, bad)
+		}
+		require.ErrorIs(t, org.Admin().ExportAudit(ctx, io.Discard, orgusers.AuditList{AuditFilter: orgusers.AuditFilter{Actor: orgusers.UserID(bad)}}), orgusers.ErrInvalid)
+		fails(t, w.Svc.SignedIn(ctx, orgusers.UserID(bad)), orgusers.ErrNotFound, "")
+		n, err := w.Operator().Requeue(ctx, orgusers.EffectID(bad))
+		require.NoError(t, err)
+		require.Zero(t, n, "nothing has such an id")
+	}
 }
 
 func sortIsAnEnum(t *testing.T, open Opener) {

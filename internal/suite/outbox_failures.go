@@ -212,15 +212,19 @@ func endSessionsRetried(t *testing.T, open Opener) {
 	epoch := w.Clock.Now()
 	_, err = w.Svc.Access(world.Ctx(), actor, x.ID)
 	fails(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded) // before the host's store knows of it
-	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+	// Unlike a mail it is never given up (Q25).
+	for i, minutes := range []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360, 360} {
 		require.Zero(t, dispatch(t, w))
-		require.Len(t, w.Outbox(false), 1)
-		w.Clock.Tick(wait)
+		late, err := w.Operator().Backlog(world.Ctx(), "", 0)
+		require.NoError(t, err)
+		require.Len(t, late, 1)
+		require.Equal(t, []any{i + 1, "redis is down"}, []any{late[0].Attempts, late[0].LastError}, "support can see it")
+		w.Clock.Tick(time.Duration(minutes) * time.Minute)
 	}
 	down = false
 	require.Equal(t, 1, dispatch(t, w))
 	require.Empty(t, w.Outbox(false))
-	require.Len(t, calls, 4)
+	require.Len(t, calls, 14)
 	for _, c := range calls {
 		require.Equal(t, call{[]orgusers.UserID{x.member.User}, epoch}, c)
 	}

@@ -143,7 +143,7 @@ func tenantTrail(t *testing.T, w *world.World) {
 		require.Equal(t, x.ID, e.Org)
 		own[e.Action]++
 	}
-	require.Equal(t, map[orgusers.Action]int{orgusers.ActionSetRole: 1, orgusers.ActionExport: 1}, own)
+	require.Equal(t, map[orgusers.Action]int{orgusers.ActionSetRole: 1, orgusers.ActionExport: 1, orgusers.ActionExportAudit: 1}, own)
 
 	// A place in another organization's trail is no place in this one's.
 	page, err := y.Admin().Audit(ctx, orgusers.AuditList{Limit: 1})

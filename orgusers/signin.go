@@ -137,11 +137,14 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	step, orgs, refusal := d.next(u, &proved)
 	c.result.Step, c.result.Organizations = step, orgs
 	if refusal != nil {
-		if refusal.Reason == ReasonCredentials {
+		switch {
+		case refusal.Reason != ReasonCredentials:
+			c.denied = refusal
+		case proved.SSO != "": // the row here is active: it and the person were read at different moments
+			return &Error{Kind: ErrConflict}
+		default:
 			c.wrong(d, nil) // as for a wrong password
-			return nil
 		}
-		c.denied = refusal
 		return nil
 	}
 	if step == StepSSO {

@@ -76,7 +76,7 @@ func (*SSOSignIn) validate(*Policy) []FieldError { return nil }
 func (c *SSOSignIn) query(Actor) ViewQuery {
 	return ViewQuery{
 		Org: c.said.Org, Keys: []AddressKey{c.to.Key}, Subjects: []string{c.said.Subject}, Inviters: true, Grants: true,
-		Person: PersonQuery{Key: c.to.Key},
+		Person: PersonQuery{Key: c.to.Key}, UserKeys: []AddressKey{c.to.Key}, // the account as it is beside the rows
 	}
 }
 

@@ -14,7 +14,19 @@ func (s *Service) view(ctx context.Context, q ViewQuery) (View, error) {
 	q = q.at(s.now())
 	q.Members, q.Joined, q.Stacks, q.Users = plausible(q.Members), plausible(q.Joined), plausible(q.Stacks), plausible(q.Users)
 	v, err := s.store.View(ctx, q)
-	return v, stored(err)
+	if err != nil || v.Person == nil {
+		return v, stored(err)
+	}
+	// An account read beside the rows, and again as the person, is of one moment with both or not at all:
+	// who lets go of the organization has only the account's version to hold on to (S-141).
+	p := &v.Person.User
+	if i := slices.IndexFunc(v.Users, func(u User) bool { return u.ID == p.ID }); i >= 0 {
+		if v.Users[i].Version != p.Version {
+			return View{}, &Error{Kind: ErrConflict}
+		}
+		v.Users = slices.Delete(v.Users, i, i+1)
+	}
+	return v, nil
 }
 
 // wellFormed reports whether a text could be one of our ids.

@@ -59,6 +59,7 @@ func (c *RenameSelf) decide(d *draft) error {
 type ResetPassword struct {
 	link link
 	next newPassword
+	user *User // who has a new one
 }
 
 // Action is [ActionResetPassword].
@@ -88,7 +89,7 @@ func (c *ResetPassword) decide(d *draft) error {
 	if err := c.next.set(d, u); err != nil {
 		return err // the link stays good (S-105)
 	}
-	u.Verified = true
+	u.Verified, c.user = true, u
 	return nil
 }
 

@@ -20,6 +20,9 @@ func (a Account) run(ctx context.Context, op string, c Command, o *own) (Renewed
 	if o.denied != nil {
 		return Renewed{}, named(op, o.denied)
 	}
+	if a.s.keys.knows(o.tries.mac, o.account.was) { // who was known stays so
+		o.renewed.Device = a.s.keys.remember(&o.tries, o.account.now)
+	}
 	return o.renewed, nil
 }
 

@@ -40,7 +40,7 @@ func (s *Service) hashPassword(ctx context.Context, password string, words ...st
 }
 
 // passwordContext is what a password must not simply repeat (S-086): the person's address and name,
-// the person's organizations, the stacks in view, the product.
+// the person's organizations, the product.
 func (d *draft) passwordContext(a Address, n Name) []string {
 	words := []string{a.Email, string(a.Key), n.First, n.Last, n.String(), d.policy.Product}
 	if d.org.now != nil {
@@ -49,11 +49,6 @@ func (d *draft) passwordContext(a Address, n Name) []string {
 	if d.person != nil {
 		for i := range d.person.Memberships {
 			words = append(words, d.person.Memberships[i].OrgName)
-		}
-	}
-	for _, r := range d.stacks {
-		if r.now != nil {
-			words = append(words, r.now.Name)
 		}
 	}
 	return words

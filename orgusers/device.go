@@ -3,7 +3,6 @@ package orgusers
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
 	"log/slog"
 	"unique"
 )
@@ -39,19 +38,24 @@ func (DeviceToken) MarshalText() ([]byte, error) { return []byte(redacted), nil 
 // LogValue returns "[redacted]".
 func (DeviceToken) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-const deviceIDSize = 16
-
-// newDevice makes the token by which a browser is known again to one account. It proves no identity:
-// it only gives tries of its own, so that what others get wrong does not shut the person out (S-149).
-func (k *keyring) newDevice(random io.Reader, u UserID) (string, error) {
-	id := make([]byte, deviceIDSize, deviceIDSize+macSize)
-	if _, err := io.ReadFull(random, id); err != nil {
-		return "", fmt.Errorf("device token: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(append(id, k.mac(purposeDevice, id, []byte(u))[:macSize]...)), nil
+// device returns the token by which browsers are known again to one account: the same for all of them,
+// so that to have more is worth no more. It is void with the account's epoch: by a new password, another
+// second factor or none, and wherever all sessions end (C8). It proves no identity: it only gives tries
+// that what others get wrong does not use up (S-149).
+func (k *keyring) device(u *User) string {
+	return base64.RawURLEncoding.EncodeToString(k.mac(purposeDevice, accountAt(u))[:macSize])
 }
 
-// knows reports whether the device was given to this account.
-func (k *keyring) knows(t tries, u UserID) bool {
-	return len(t.id) > 0 && k.verify(purposeDevice, t.mac, t.id, []byte(u))
+// knows reports whether the device was given to this account and is still good.
+func (k *keyring) knows(mac []byte, u *User) bool {
+	return u != nil && k.verify(purposeDevice, mac, accountAt(u))
+}
+
+// remember returns a device token for a browser that is to be known to the account; empty: it is, by what
+// it has.
+func (k *keyring) remember(t *tries, u *User) string {
+	if k.knows(t.mac, u) {
+		return ""
+	}
+	return k.device(u)
 }

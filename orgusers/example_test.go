@@ -49,7 +49,7 @@ func example() (svc *orgusers.Service, links outbox, org orgusers.OrgID, admin o
 	}
 	deliver(svc)
 	visitor := svc.Visitor(orgusers.Actor{})
-	if err := visitor.ResetPassword(ctx, links["olivia@acme.example"], passphrase); err != nil {
+	if _, err := visitor.ResetPassword(ctx, links["olivia@acme.example"], passphrase); err != nil {
 		log.Fatal(err)
 	}
 	record, err := support.Organization(ctx, org)

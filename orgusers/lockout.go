@@ -12,58 +12,68 @@ import (
 
 const (
 	failureWindow = 15 * time.Minute
-	deviceTries   = 5 // wrong ones by a known device in a window
-	ticketTries   = 5 // wrong ones with one ticket (C5)
+	ownTries      = 5 // wrong ones by all known devices of an account in a window, or in all its sessions
+	ticketTries   = 5 // wrong ones with one ticket; of all tickets of an account, LockAfter in a window (C5)
 
 	// disabledAfter wrong ones in a row, whoever gave them, the credentials are of no use until they are
-	// reset (NIST 3.2.2). The last one is kept for known devices, so that others alone do not shut them
-	// out (S-149).
+	// reset (NIST 3.2.2). The last one is kept for who has tries of their own, so that others alone do not shut
+	// them out (S-149).
 	disabledAfter = 100
 )
 
-// flooded reports whether too many wrong ones came from the sender's address (C5). A known device has
-// tries of its own, so that nobody behind the same address shuts it out.
-func (d *draft) flooded(t tries, known bool) *Error {
-	most, used := int64(d.policy.FailuresPerPrefix), d.counters[t.prefix]
-	if known || t.prefix == "" || most < 0 || used < most {
+// flooded reports whether too many wrong ones came from the sender's address (C5). Who has tries of their
+// own is not shut out by others behind the same address.
+func (d *draft) flooded(t *attempt) *Error {
+	most, used := int64(d.policy.FailuresPerPrefix), d.counters[t.tries.prefix]
+	if t.own != "" || !t.tries.sender || most < 0 || used < most {
 		return nil
 	}
 	return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceTries, Used: used, Asked: 1, Allowed: most}}
 }
 
-// shut reports whether a try on this account is not even looked at: it is locked, or the known device
-// has used up its own tries.
-func (d *draft) shut(u *User, t tries, known bool) bool {
-	if known {
-		return u.Failures >= disabledAfter || d.counters[t.device] >= deviceTries
+// mostOwn is how many wrong ones an attempt's own counter may reach.
+func (d *draft) mostOwn(t *attempt) int64 {
+	if t.own == t.tries.tickets {
+		return int64(d.policy.LockAfter)
+	}
+	return ownTries
+}
+
+// shut reports whether a try on this account is not even looked at: it is locked, or the tries of one's
+// own are used up.
+func (d *draft) shut(u *User, t *attempt) bool {
+	if t.own != "" {
+		return u.Failures >= disabledAfter || d.counters[t.own] >= d.mostOwn(t)
 	}
 	return u.Locked(d.env.Now)
 }
 
 // missed counts a wrong password or code. u is nil if it is not held against anybody.
-func (d *draft) missed(u *User, t tries, known bool) {
+func (d *draft) missed(u *User, t *attempt) {
 	ends := d.env.Now.Truncate(failureWindow).Add(failureWindow)
-	if t.ticket != "" {
-		d.counted = append(d.counted, Counter{Key: t.ticket, Add: 1, ExpiresAt: d.env.Now.Add(ticketLife)})
+	count := func(key string, ends time.Time, most int64) {
+		d.counted = append(d.counted, Counter{Key: key, Add: 1, ExpiresAt: ends, Most: most})
 	}
-	switch {
-	case t.prefix == "":
-	case known: // not bounded by it, so not to be held up by it
-		d.counted = append(d.counted, Counter{Key: t.prefix, Add: 1, ExpiresAt: ends})
-	default:
-		d.counted = append(d.counted, Counter{Key: t.prefix, Add: 1, ExpiresAt: ends, Most: max(int64(d.policy.FailuresPerPrefix), 0)})
+	if t.tries.ticket != "" {
+		count(t.tries.ticket, d.env.Now.Add(ticketLife), 0)
+	}
+	if t.own != "" || !t.tries.sender { // not bounded by it, so not to be held up by it
+		count(t.tries.prefix, ends, 0)
+	} else {
+		count(t.tries.prefix, ends, max(int64(d.policy.FailuresPerPrefix), 0))
 	}
 	if u == nil {
 		return
 	}
-	if known {
-		d.counted = append(d.counted, Counter{Key: t.device, Add: 1, ExpiresAt: ends, Most: deviceTries})
+	if t.own != "" { // bounded by the account's guard
+		count(t.own, ends, 0)
 	}
-	d.lock(u, known)
+	// Who holds a ticket knows the password, and need not be the person.
+	d.lock(u, t.own != "" && t.own != t.tries.tickets)
 }
 
 // lock counts one more wrong try against the account and locks it if there were too many (R7.15). What
-// a known device gets wrong locks nothing before the last of the hundred.
+// is got wrong on a known device or in a session locks nothing before the last of the hundred.
 func (d *draft) lock(u *User, known bool) {
 	u.Failures++
 	over := u.Failures - d.policy.LockAfter
@@ -83,10 +93,10 @@ func (d *draft) lock(u *User, known bool) {
 }
 
 // unlocked begins the count anew for who has given what is right. A lock that others have caused stays
-// in force against them when the person gets in by a known device.
-func (d *draft) unlocked(u *User, known bool) {
+// in force against them.
+func (d *draft) unlocked(u *User) {
 	u.Failures = 0
-	if !known || !u.Locked(d.env.Now) {
+	if !u.Locked(d.env.Now) {
 		u.LockedUntil = time.Time{}
 	}
 }

@@ -64,6 +64,10 @@ func matrixSignIn() map[string]matrixMethod {
 			}
 		}
 	}
+	enforced := func(c *matrixCall) {
+		c.PatchOrg(c.acme.org.ID, func(o *orgusers.Organization) { o.Settings.Security.RequireMFA = true })
+		c.patch(mia(c), orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{})})
+	}
 	own := func(call func(c *matrixCall) (any, error)) matrixMethod {
 		return matrixMethod{func(c *matrixCall) {
 			ready(c, c.by.User)
@@ -88,10 +92,10 @@ func matrixSignIn() map[string]matrixMethod {
 		"Visitor.ChooseNewPassword": {ticket(orgusers.StepPassword, nil), func(c *matrixCall) (any, error) {
 			return c.visitor().ChooseNewPassword(ctx, matrixToken(), "another "+world.Password)
 		}},
-		"Visitor.BeginEnrolment": {ticket(orgusers.StepEnrol, nil), func(c *matrixCall) (any, error) {
+		"Visitor.BeginEnrolment": {ticket(orgusers.StepEnrol, enforced), func(c *matrixCall) (any, error) {
 			return c.visitor().BeginEnrolment(ctx, matrixToken())
 		}},
-		"Visitor.ConfirmEnrolment": {ticket(orgusers.StepEnrol, nil), func(c *matrixCall) (any, error) {
+		"Visitor.ConfirmEnrolment": {ticket(orgusers.StepEnrol, enforced), func(c *matrixCall) (any, error) {
 			e, err := c.visitor().BeginEnrolment(ctx, matrixToken())
 			if err != nil {
 				return nil, err

@@ -152,7 +152,7 @@ func matrixOffice() map[string]matrixMethod {
 		"Visitor.AcceptOwnership":   opens(orgusers.MailOwnershipOffer, func(c *matrixCall) (any, error) { return nil, c.visitor().AcceptOwnership(ctx, c.token) }),
 		"Visitor.DeclineOwnership":  opens(orgusers.MailOwnershipOffer, func(c *matrixCall) (any, error) { return nil, c.visitor().DeclineOwnership(ctx, c.token) }),
 		"Visitor.ResetPassword": opens(orgusers.MailPasswordReset, func(c *matrixCall) (any, error) {
-			return nil, c.visitor().ResetPassword(ctx, c.token, "another "+world.Password)
+			return c.visitor().ResetPassword(ctx, c.token, "another "+world.Password)
 		}),
 		"Visitor.ResetMFA": {func(c *matrixCall) {
 			c.token = c.matrixWorld.token(orgusers.MailMFAReset)

@@ -11,8 +11,9 @@ import (
 type own struct {
 	attempt
 	user    UserID
-	token   token   // of the session, if the command gives it a new one
-	renewed Renewed // the session that goes on
+	token   token     // of the session, if the command gives it a new one
+	renewed Renewed   // the session that goes on
+	account row[User] // with renewed: the account before and after
 }
 
 // Renewed is the session with which a person goes on after a change that ended it, or proved who it is.
@@ -24,9 +25,12 @@ type Renewed struct {
 	SignedInAt time.Time
 	MFAAt      time.Time
 	ProvedAt   time.Time
+	// Device takes the place of the device token that the browser has shown ([SignIn.Device]), if that one
+	// has become void by what was done.
+	Device string
 }
 
-// Format leaves out the secret, whatever the verb (S-129).
+// Format leaves out the secrets, whatever the verb (S-129).
 func (r Renewed) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Renewed{%s}", r.SignedInAt.Format(time.RFC3339))
 }
@@ -37,7 +41,8 @@ func (r Renewed) MarshalJSON() ([]byte, error) {
 }
 
 func (c *own) begin(s *Service, a *Actor, now time.Time) (err error) {
-	c.user, c.tries = a.User, newTries(a, "", now)
+	c.user, c.tries = a.User, newTries(a, now)
+	c.tries.signedIn(a.User, now) // or authorize refuses
 	c.token, err = newToken(s.random)
 	return err
 }
@@ -116,6 +121,7 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 		c.renewed.Token = c.token.secret
 		d.registry = append(d.registry, &row[Session]{now: &s})
 	}
+	c.account = *d.userByID[u.ID]
 }
 
 // Prove is the command behind [Account.Prove].
@@ -156,7 +162,7 @@ func (c *Prove) decide(d *draft) error {
 		c.miss(d, u, wrongPassword())
 		return nil
 	}
-	d.unlocked(u, c.known)
+	d.unlocked(u)
 	c.renew(d, u, func(s *Session) {
 		s.ProvedAt = d.env.Now
 		if u.MFA.Enrolled() {

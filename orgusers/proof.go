@@ -3,6 +3,7 @@ package orgusers
 import (
 	"context"
 	"fmt"
+	"unicode/utf8"
 )
 
 // prover is a command that first has something checked that deciding, which is pure, cannot do: a
@@ -19,6 +20,7 @@ type passwordCheck struct {
 	done    bool
 	against PasswordHash
 	right   bool
+	length  int          // in code points
 	rehash  PasswordHash // what to store instead of an old hash; empty: keep it
 }
 
@@ -35,7 +37,8 @@ func (c *passwordCheck) check(ctx context.Context, s *Service, u *User, shut boo
 	if err != nil {
 		return err
 	}
-	*c = passwordCheck{done: true, against: stored, right: right && stored != ""}
+	normal, _ := normalizePassword(password)
+	*c = passwordCheck{done: true, against: stored, right: right && stored != "", length: utf8.RuneCountInString(normal)}
 	if c.right && old {
 		c.rehash, err = s.hasher.hash(ctx, password)
 	}

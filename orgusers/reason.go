@@ -47,6 +47,7 @@ const (
 	ReasonSSOGroups         Reason = "sso_groups"            // none of the person's groups has a role here (R2.29)
 	ReasonSSOSession        Reason = "sso_session"           // own credentials are for who signed in with them
 	ReasonHostSession       Reason = "host_session"          // needs a session of the registry
+	ReasonHostTransaction   Reason = "host_transaction"      // cannot be done inside [Service.Within] (C5)
 	ReasonCredentials       Reason = "wrong_credentials"     // address, password or code is not right, or sign-in is locked
 	ReasonTicket            Reason = "ticket"                // the sign-in took too long, or this is not its next step
 	ReasonNotEnrolling      Reason = "not_enrolling"         // no second factor is being set up in this session
@@ -166,6 +167,8 @@ func (r Reason) Text() string {
 		return "the identity provider names no group that has a role here"
 	case ReasonSSOSession:
 		return "sign in with your own credentials to change them"
+	case ReasonHostTransaction:
+		return "what proves a password or a code counts on its own, not inside the host's transaction"
 	case ReasonHostSession:
 		return "needs a session that began with a sign-in here"
 	case ReasonCredentials:

@@ -276,10 +276,10 @@ func TestRules_Resets(t *testing.T) {
 		x := newMatrixWorld(t, false)
 		token, mfa := x.token(orgusers.MailPasswordReset), x.token(orgusers.MailMFAReset)
 		before := mark(x)
-		err := x.Visitor().ResetPassword(ctx, token, "short")
+		err := x.Reset(token, "short")
 		require.ErrorIs(t, err, orgusers.ErrInvalid)
 		require.Equal(t, before, mark(x), "S-105 a password that is refused changes nothing")
-		require.NoError(t, x.Visitor().ResetPassword(ctx, token, "another "+world.Password))
+		require.NoError(t, x.Reset(token, "another "+world.Password))
 		now := mark(x)
 		require.NotEqual(t, before.Password, now.Password)
 		want := before
@@ -290,7 +290,7 @@ func TestRules_Resets(t *testing.T) {
 		want.SessionsValidFrom = x.Clock.Now()
 		require.Equal(t, want, now, "and the second factor stays in force (S-100)")
 		notice(t, x, orgusers.MailPasswordChanged)
-		require.ErrorIs(t, x.Visitor().ResetPassword(ctx, token, "a third "+world.Password), orgusers.ErrExpired, "S-089 once")
+		require.ErrorIs(t, x.Reset(token, "a third "+world.Password), orgusers.ErrExpired, "S-089 once")
 		require.ErrorIs(t, x.Visitor().ResetMFA(ctx, mfa, "another "+world.Password), orgusers.ErrExpired, "S-090 other links are void")
 	})
 	t.Run("R7.2 proves an account that nobody had proved", func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestRules_Resets(t *testing.T) {
 		u := o.user("mark")
 		u.ResetLink, u.ResetExpires, u.Password = officeID[orgusers.OperationID]("reset"), o.now.Add(time.Hour), ""
 		x := o.open()
-		require.NoError(t, x.Visitor().ResetPassword(ctx, x.token(orgusers.MailPasswordReset), world.Password))
+		require.NoError(t, x.Reset(x.token(orgusers.MailPasswordReset), world.Password))
 		require.True(t, mark(x).Verified)
 	})
 	t.Run("Q15 Q16 R7.3 a second factor", func(t *testing.T) {
@@ -332,7 +332,7 @@ func TestRules_Resets(t *testing.T) {
 			x.Clock.Tick(x.acme.user("mark").ResetExpires.Add(late).Sub(x.Clock.Now()))
 			err := x.Visitor().ResetMFA(ctx, mfa, world.Password)
 			require.Equal(t, ok, err == nil, "%v", err)
-			err = x.Visitor().ResetPassword(ctx, password, "short")
+			err = x.Reset(password, "short")
 			require.Equal(t, ok, !errors.Is(err, orgusers.ErrExpired), "%v", err)
 		}
 	})

@@ -106,7 +106,7 @@ func TestS102_TicketsDie(t *testing.T) {
 			"remove":     func(x *front) error { return x.acme.Admin().Do(world.Ctx(), orgusers.Remove{}, x.mia.ID) },
 			"kill":       func(x *front) error { return x.acme.Admin().Do(world.Ctx(), orgusers.EndSessions{}, x.mia.ID) },
 			"reset": func(x *front) error {
-				return x.Visitor().ResetPassword(world.Ctx(), x.forgot("mia@acme.example"), fresh)
+				return x.Reset(x.forgot("mia@acme.example"), fresh)
 			},
 		} {
 			t.Run(string(step)+" "+name, func(t *testing.T) {

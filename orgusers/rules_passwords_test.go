@@ -24,7 +24,7 @@ func TestS089_S090_LinksDie(t *testing.T) {
 	t.Parallel()
 	for name, kill := range map[string]func(x *front, token string){
 		"used": func(x *front, token string) {
-			require.NoError(x.T, x.Visitor().ResetPassword(world.Ctx(), token, fresh))
+			require.NoError(x.T, x.Reset(token, fresh))
 		},
 		"newer": func(x *front, _ string) { x.forgot("mia@acme.example") },
 		"changed": func(x *front, _ string) {
@@ -49,7 +49,7 @@ func TestS089_S090_LinksDie(t *testing.T) {
 			token := x.forgot("mia@acme.example")
 			kill(x, token)
 			before := x.user().Password
-			refusedAs(t, x.Visitor().ResetPassword(world.Ctx(), token, "yet "+fresh), orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
+			refusedAs(t, x.Reset(token, "yet "+fresh), orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
 			require.Equal(t, before, x.user().Password)
 		})
 	}
@@ -60,7 +60,7 @@ func TestS091_EmptyTokens(t *testing.T) {
 	x := newFront(t)
 	x.enrolled()
 	for _, token := range []string{"", "\x00", strings.Repeat("\x00", 32), strings.Repeat("A", 43), strings.Repeat("0", 64), "null"} {
-		refusedAs(t, x.Visitor().ResetPassword(world.Ctx(), token, fresh), orgusers.ErrExpired, orgusers.ReasonLinkMalformed)
+		refusedAs(t, x.Reset(token, fresh), orgusers.ErrExpired, orgusers.ReasonLinkMalformed)
 		refusedAs(t, x.Visitor().ResetMFA(world.Ctx(), token, world.Password), orgusers.ErrExpired, orgusers.ReasonLinkMalformed)
 		_, err := x.Visitor().EnterCode(world.Ctx(), token, "000000")
 		refusedAs(t, err, orgusers.ErrExpired, orgusers.ReasonTicket)
@@ -120,7 +120,7 @@ func TestS097_NobodyIsGivenAPassword(t *testing.T) {
 			_, err := x.Svc.Visitor(from(n)).SignIn(world.Ctx(), email, guess)
 			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 		}
-		require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), token, fresh))
+		require.NoError(t, x.Reset(token, fresh))
 		x.Clock.Tick(time.Hour)
 		for n, guess := range guesses[:2] {
 			_, err := x.Svc.Visitor(from(n)).SignIn(world.Ctx(), email, guess)
@@ -142,7 +142,7 @@ func TestS099_S100_AfterAReset(t *testing.T) {
 	in, err := x.code(factor.Code())
 	require.NoError(t, err)
 	ticket := x.SignIn("mia@acme.example")
-	require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), x.forgot("mia@acme.example"), fresh))
+	require.NoError(t, x.Reset(x.forgot("mia@acme.example"), fresh))
 	x.live(in.Token, false, "")
 	require.Empty(t, x.registry())
 	_, err = x.Visitor().EnterCode(world.Ctx(), ticket.Token, factor.Code())
@@ -167,14 +167,14 @@ func TestS105_Tries(t *testing.T) {
 	x := newFront(t)
 	token := x.forgot("mia@acme.example")
 	for _, weak := range []string{"", "short", "aaaaaaaaaaaaaaaaaaaa", "Acme Acme Acme 2026", world.Password, strings.Repeat("x y", 100), "a\x00" + fresh, "password12345678", "mia@acme.example"} {
-		require.ErrorIs(t, x.Visitor().ResetPassword(world.Ctx(), token, weak), orgusers.ErrInvalid, weak)
+		require.ErrorIs(t, x.Reset(token, weak), orgusers.ErrInvalid, weak)
 	}
-	require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), token, fresh), "the tenth")
+	require.NoError(t, x.Reset(token, fresh), "the tenth")
 	token = x.forgot("mia@acme.example")
 	for range 10 {
-		refusedAs(t, x.Visitor().ResetPassword(world.Ctx(), token, "short"), orgusers.ErrInvalid, orgusers.ReasonTooShort)
+		refusedAs(t, x.Reset(token, "short"), orgusers.ErrInvalid, orgusers.ReasonTooShort)
 	}
-	require.ErrorIs(t, x.Visitor().ResetPassword(world.Ctx(), token, "once more "+fresh), orgusers.ErrLimit)
+	require.ErrorIs(t, x.Reset(token, "once more "+fresh), orgusers.ErrLimit)
 }
 
 // TestR66_ForcedReset: the old password only leads to setting another (S-102).
@@ -205,8 +205,8 @@ func TestR66_ForcedReset(t *testing.T) {
 	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, x.mia.ID))
 	x.Dispatch()
 	token := x.Token("mia@acme.example")
-	refusedAs(t, x.Visitor().ResetPassword(world.Ctx(), token, fresh), orgusers.ErrInvalid, orgusers.ReasonSamePassword)
-	require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), token, world.Password))
+	refusedAs(t, x.Reset(token, fresh), orgusers.ErrInvalid, orgusers.ReasonSamePassword)
+	require.NoError(t, x.Reset(token, world.Password))
 	require.Equal(t, orgusers.StepDone, x.SignIn("mia@acme.example").Step)
 }
 
@@ -229,8 +229,8 @@ func TestR76_LongestMinimum(t *testing.T) {
 		x.Clock.Tick(25 * time.Hour) // another day's mails
 		token := x.forgot("mia@acme.example")
 		long := "violins under the stair, seven of them, and a harp"
-		refusedAs(t, x.Visitor().ResetPassword(world.Ctx(), token, long[:want-1]), orgusers.ErrInvalid, orgusers.ReasonTooShort)
-		require.NoError(t, x.Visitor().ResetPassword(world.Ctx(), token, long[:want]))
+		refusedAs(t, x.Reset(token, long[:want-1]), orgusers.ErrInvalid, orgusers.ReasonTooShort)
+		require.NoError(t, x.Reset(token, long[:want]))
 	}
 	least(15)
 	demand(orgusers.Security{MinPassword: 20}, orgusers.Security{MinPassword: 30})

@@ -125,10 +125,22 @@ func (s *Service) env() Env { return Env{Now: s.now(), NewID: s.newID, Firewall:
 // (sqlstore's WithTx), so that a change commits or rolls back with the host's rows. It takes no lock
 // and does not try again: on [ErrConflict] the host rolls back and starts over. What is refused is
 // recorded in that transaction too, and goes with it. Mails leave after the host's commit.
+//
+// Whatever proves a password or a code, or counts against a quota of tries, is ErrInvalid with
+// [ReasonHostTransaction] there: the count would roll back with the host, and guesses be free (C5). Sign in,
+// prove and reset by the service itself, before or after.
 func (s *Service) Within(store Store) *Service {
 	in := *s
 	in.store, in.locks, in.tries = store, nil, 0
 	return &in
+}
+
+// alone refuses what must count whatever becomes of a host's transaction (C5).
+func (s *Service) alone() error {
+	if s.locks != nil {
+		return nil
+	}
+	return invalid(FieldError{Field: "service", Reason: ReasonHostTransaction, Message: ReasonHostTransaction.Text()})
 }
 
 // maxTries bounds how often a command is decided again after a conflict with another process.

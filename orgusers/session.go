@@ -69,16 +69,49 @@ func (s Session) MarshalJSON() ([]byte, error) {
 // tokenSize is the length of a session token in bytes: 256 random bits.
 const tokenSize = 32
 
+// accountMarkSize is the length of what follows in a ticket's.
+const accountMarkSize = 16
+
 // token is the secret of a session or ticket.
-type token struct{ secret, hash string }
+type token struct {
+	secret, hash string
+	random       []byte
+}
 
 func newToken(rand io.Reader) (token, error) {
 	b := make([]byte, tokenSize)
 	if _, err := io.ReadFull(rand, b); err != nil {
 		return token{}, fmt.Errorf("session token: %w", err)
 	}
-	secret := base64.RawURLEncoding.EncodeToString(b)
-	return token{secret, hashToken(secret)}, nil
+	return tokenOf(b), nil
+}
+
+func tokenOf(random []byte) token {
+	secret := base64.RawURLEncoding.EncodeToString(random)
+	return token{secret, hashToken(secret), random}
+}
+
+// ticket is the token for a ticket: it says whose it is, so that what is counted for all of the account's
+// tickets can be read together with the account.
+func (t token) ticket(u *User) token {
+	mark, _ := hex.DecodeString(accountMark(u))
+	t.secret = base64.RawURLEncoding.EncodeToString(append(t.random[:tokenSize:tokenSize], mark...))
+	t.hash = hashToken(t.secret)
+	return t
+}
+
+// ticket is what a person holds who is signing in.
+type ticket struct {
+	hash    string // what it is looked up by; empty for what cannot be one (S-091)
+	account string // its [accountMark], as it says
+}
+
+func readTicket(secret string) ticket {
+	t := ticket{hash: ticketHash(secret)}
+	if b, _ := decodeBase64URL(secret); t.hash != "" && len(b) > tokenSize {
+		t.account = hex.EncodeToString(b[tokenSize:])
+	}
+	return t
 }
 
 // hashToken is the form in which a token is stored and looked up. It is of one length, so that
@@ -91,7 +124,7 @@ func hashToken(secret string) string {
 // plausibleToken reports whether a text could be a token: nothing else is looked up (S-091).
 func plausibleToken(secret string) bool {
 	b, ok := decodeBase64URL(secret)
-	return ok && len(b) == tokenSize
+	return ok && (len(b) == tokenSize || len(b) == tokenSize+accountMarkSize)
 }
 
 // Format keeps the secret out of a log that prints a command.

@@ -25,8 +25,9 @@ type SignIn struct {
 	User      UserID    // with StepDone
 	Session   SessionID // with StepDone
 	// Device is to be kept by the browser in a cookie of its own, for as long as it may, and to be shown
-	// by [KnownDevice] as [Actor.Device] when it signs in again. It signs nobody in. With StepDone, if the
-	// browser had none.
+	// by [KnownDevice] as [Actor.Device] with whatever the person does. It signs nobody in. With StepDone, if
+	// the browser had none that is good: a new password, another second factor or none, and ending all
+	// sessions make all of an account's void.
 	Device string
 	// Organizations that let the person in by single sign-on only (StepSSO).
 	Organizations []OrgID
@@ -45,25 +46,16 @@ func (s SignIn) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `{"step"
 // signer is what the steps of a sign-in share.
 type signer struct {
 	attempt
-	ticket string // the hash of the one that the step is taken with; empty: the first step
+	ticket ticket // that the step is taken with; zero: the first step
 	token  token  // of what comes next
-	device string // a new one, for who signs in on a device that is not known
+	user   *User  // who is in, by own credentials; nil: nobody yet
 	result SignIn
 }
 
 func (c *signer) begin(s *Service, a *Actor, now time.Time) (err error) {
-	c.tries = newTries(a, c.ticket, now)
+	c.tries = newTries(a, now)
+	c.tries.holding(c.ticket, now)
 	c.token, err = newToken(s.random)
-	return err
-}
-
-// welcome readies a device token for who is not known by one.
-func (c *signer) welcome(s *Service, u *User) (err error) {
-	c.meet(s, u)
-	c.device = ""
-	if u != nil && !c.known {
-		c.device, err = s.keys.newDevice(s.random, u.ID)
-	}
 	return err
 }
 
@@ -92,9 +84,6 @@ func (c *PasswordSignIn) query(Actor) ViewQuery {
 
 func (c *PasswordSignIn) prove(ctx context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.welcome(s, u); err != nil {
-		return err
-	}
 	if err := c.admit(s, d, u); err != nil {
 		return err
 	}
@@ -110,7 +99,11 @@ func (c *PasswordSignIn) decide(d *draft) error {
 		c.wrong(d, u)
 		return nil
 	}
-	err := c.proceed(d, u, Session{ProvedAt: d.env.Now})
+	proved := Session{ProvedAt: d.env.Now}
+	if c.checked.length < d.minPassword(u.MFA.Enrolled()) {
+		proved.Step = StepPassword
+	}
+	err := c.proceed(d, u, proved)
 	if c.denied == nil {
 		u.Password = cmp.Or(c.checked.rehash, u.Password)
 	}
@@ -132,8 +125,10 @@ func (d *draft) byCredential() *Error {
 }
 
 // proceed says what a person needs next who has given what proved says, and makes the session or the
-// ticket for it. It is the one place that makes either: there is no other way to a session (S-126).
+// ticket for it. It is the one place that makes either: there is no other way to a session (S-126). In
+// proved, Step is what [draft.next] cannot see any more.
 func (c *signer) proceed(d *draft, u *User, proved Session) error {
+	c.user = nil
 	step, orgs, refusal := d.next(u, &proved)
 	c.result.Step, c.result.Organizations = step, orgs
 	if refusal != nil {
@@ -154,14 +149,18 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	if s.ID == "" {
 		s.ID = SessionID(d.env.NewID())
 	}
+	if step != StepDone {
+		c.token = c.token.ticket(u)
+	}
 	s.User, s.Step, s.Token = u.ID, step, c.token.hash
 	s.IP, s.Agent = d.actor.IP, d.actor.Agent
 	d.begin(u, &s)
 	d.evict(&s)
 	if step == StepDone {
-		c.result.User, c.result.Session, c.result.Device = u.ID, s.ID, c.device
+		c.result.User, c.result.Session = u.ID, s.ID
 		if s.SSO == "" { // a provider knows nothing of one's own credentials
-			d.unlocked(u, c.known)
+			d.unlocked(u)
+			c.user = u
 		}
 		if d.env.Now.After(u.LastLogin) {
 			u.LastLogin = d.env.Now
@@ -172,7 +171,9 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 	return nil
 }
 
-// next is the order of the steps: what a person has not given yet, and the organizations demand.
+// next is the order of the steps: what a person has not given yet, and the organizations demand. A
+// password that is too short to be all there is (C2) is owed by the step before, or by the ticket: here it
+// is not at hand.
 func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 	joined, enabled := 0, 0
 	var sso []OrgID
@@ -211,6 +212,8 @@ func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 		return StepPassword, nil, nil // R6.6
 	case enforced && !u.MFA.Enrolled():
 		return StepEnrol, nil, nil // R7.8
+	case s.Step == StepPassword && !u.MFA.Enrolled():
+		return StepPassword, nil, nil
 	}
 	return StepDone, nil, nil
 }
@@ -221,11 +224,12 @@ func (m *Membership) organization() *Organization {
 }
 
 // begin sets the times of a session or ticket: the strictest of what the policy and the person's
-// organizations say (R7.16).
+// organizations say (R7.16). A ticket begins right after the epoch, so that whatever raises that ends it,
+// by whichever clock (S-141); of a session LastLogin tells.
 func (d *draft) begin(u *User, s *Session) {
 	now := d.env.Now
 	s.CreatedAt, s.SeenAt = now, now
-	if !s.CreatedAt.After(u.SessionsValidFrom) { // after an epoch of this very moment
+	if s.Step != StepDone || !s.CreatedAt.After(u.SessionsValidFrom) { // or an epoch of this very moment
 		s.CreatedAt = u.SessionsValidFrom.Add(time.Microsecond)
 	}
 	idle, life := d.policy.SessionIdle, d.policy.SessionMax
@@ -278,7 +282,9 @@ func (d *draft) evict(added *Session) {
 	if added.Step == StepDone {
 		most = d.policy.MaxSessions
 	}
-	slices.SortFunc(kin, func(a, b *row[Session]) int { return a.now.CreatedAt.Compare(b.now.CreatedAt) })
+	slices.SortFunc(kin, func(a, b *row[Session]) int {
+		return cmp.Or(a.now.CreatedAt.Compare(b.now.CreatedAt), a.now.ExpiresAt.Compare(b.now.ExpiresAt))
+	})
 	for ; len(kin) >= most; kin = kin[1:] {
 		if s := kin[0].now; s.Step == StepDone {
 			d.record(note{action: ActionEndSession, user: s.User, email: d.theUser().Address.Email, object: string(s.ID), before: "the oldest of too many"})

@@ -9,10 +9,10 @@ import (
 type ticketed struct{ signer }
 
 // withTicket is for the secret that the person holds.
-func withTicket(secret string) ticketed { return ticketed{signer{ticket: ticketHash(secret)}} }
+func withTicket(secret string) ticketed { return ticketed{signer{ticket: readTicket(secret)}} }
 
 func (c *ticketed) query(Actor) ViewQuery {
-	return ViewQuery{Person: PersonQuery{Token: c.ticket}, Counters: c.tries.keys()}
+	return ViewQuery{Person: PersonQuery{Token: c.ticket.hash}, Counters: c.tries.keys()}
 }
 
 func (*ticketed) validate(*Policy) []FieldError { return nil }
@@ -29,7 +29,7 @@ func (c *ticketed) authorize(d *draft) *Error {
 // there still is an organization to get into.
 func (c *ticketed) at(d *draft, step Step) (*row[Session], *Error) {
 	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
-	i := slices.IndexFunc(d.registry, func(r *row[Session]) bool { return r.was != nil && r.was.Token == c.ticket })
+	i := slices.IndexFunc(d.registry, func(r *row[Session]) bool { return r.was != nil && r.was.Token == c.ticket.hash })
 	switch {
 	case i < 0, d.registry[i].was.Step != step, d.counters[c.tries.ticket] >= ticketTries,
 		!d.registry[i].was.Live(d.env.Now, d.theUser().SessionsValidFrom):
@@ -38,7 +38,7 @@ func (c *ticketed) at(d *draft, step Step) (*row[Session], *Error) {
 	switch next, _, refusal := d.next(d.theUser(), d.registry[i].was); {
 	case refusal != nil && refusal.Reason == ReasonOrgDisabled:
 		return nil, refusal
-	case refusal != nil, next == StepSSO:
+	case refusal != nil, next != step:
 		return nil, expired(ReasonTicket)
 	}
 	return d.registry[i], nil
@@ -47,6 +47,7 @@ func (c *ticketed) at(d *draft, step Step) (*row[Session], *Error) {
 // step uses the ticket up and goes on with what is proved by now.
 func (c *ticketed) step(d *draft, r *row[Session], proved func(*Session)) error {
 	s := *r.was
+	s.Step = ""
 	proved(&s)
 	r.now = nil
 	return c.proceed(d, d.theUser(), s)
@@ -63,12 +64,12 @@ type EnterCode struct {
 func (*EnterCode) Action() Action { return ActionSignIn }
 
 func (c *EnterCode) prove(_ context.Context, s *Service, d *draft) error {
-	u := d.theUser()
-	if err := c.welcome(s, u); err != nil {
-		return err
+	if _, refusal := c.at(d, StepCode); refusal != nil {
+		return nil // decide says so; nothing is looked at for it
 	}
-	if err := c.admit(s, d, u); err != nil || u == nil {
-		return err // or authorize says so
+	u := d.theUser()
+	if err := c.admit(s, d, u); err != nil {
+		return err
 	}
 	return c.checked.check(s, d, u, c.shut, c.code)
 }
@@ -100,14 +101,10 @@ type ChooseNewPassword struct {
 func (*ChooseNewPassword) Action() Action { return ActionChangePassword }
 
 func (c *ChooseNewPassword) prove(ctx context.Context, s *Service, d *draft) error {
-	u := d.theUser()
-	if err := c.welcome(s, u); err != nil || u == nil {
-		return err
-	}
 	if _, refusal := c.at(d, StepPassword); refusal != nil {
 		return nil // decide says so; nothing is hashed for it
 	}
-	return c.next.prepare(ctx, s, d, u)
+	return c.next.prepare(ctx, s, d, d.theUser())
 }
 
 func (c *ChooseNewPassword) decide(d *draft) error {
@@ -133,7 +130,7 @@ func (*BeginEnrolment) Action() Action { return ActionEnrolMFA }
 
 func (c *BeginEnrolment) prove(_ context.Context, s *Service, d *draft) (err error) {
 	if u := d.theUser(); u != nil {
-		c.made, err = s.offer(u, "ticket "+c.ticket, d.env.Now)
+		c.made, err = s.offer(u, "ticket "+c.ticket.hash, d.env.Now)
 	}
 	return err
 }
@@ -157,10 +154,10 @@ func (*ConfirmEnrolment) Action() Action { return ActionEnrolMFA }
 
 func (c *ConfirmEnrolment) prove(_ context.Context, s *Service, d *draft) error {
 	u := d.theUser()
-	if err := c.welcome(s, u); err != nil || u == nil {
-		return err
+	if u == nil {
+		return nil
 	}
-	return c.factor.prepare(s, d, u, "ticket "+c.ticket)
+	return c.factor.prepare(s, d, u, "ticket "+c.ticket.hash)
 }
 
 func (c *ConfirmEnrolment) decide(d *draft) error {

@@ -129,26 +129,31 @@ func (v Visitor) answerOwnership(ctx context.Context, op, token string, c *answe
 // ResetPassword sets a new password with a mailed link. The new password must differ from the old
 // one. All sessions end, nobody is signed in by it, and a second factor stays in force (S-100). A
 // password that is refused does not use up the link (S-105); ten tries do.
-func (v Visitor) ResetPassword(ctx context.Context, token, password string) error {
+//
+// It returns the browser's device token, as [SignIn.Device]: who reads the mailbox gets in with the new
+// password whatever strangers go on trying (S-149).
+func (v Visitor) ResetPassword(ctx context.Context, token, password string) (device string, err error) {
 	const op = "Visitor.ResetPassword"
 	l, err := v.open(LinkPasswordReset, token)
 	if err != nil {
-		return named(op, err)
+		return "", named(op, err)
 	}
 	d, err := v.look(ctx, l)
 	if err != nil {
-		return named(op, err)
+		return "", named(op, err)
 	}
 	u, refusal := d.resetLink(l)
 	if refusal != nil {
-		return named(op, refusal)
+		return "", named(op, refusal)
 	}
 	if err := v.s.throttle(ctx, "reset/"+string(l.Operation)+"/"+string(u.ID), 10, day); err != nil {
-		return named(op, err)
+		return "", named(op, err)
 	}
 	c := &ResetPassword{link: l, next: newPassword{text: password}}
-	_, err = v.s.do(ctx, op, v.origin, c)
-	return err
+	if _, err = v.s.do(ctx, op, v.origin, c); err != nil {
+		return "", err
+	}
+	return v.s.keys.device(c.user), nil
 }
 
 // ResetMFA switches the second factor off with a mailed link and the current password; either alone
@@ -164,7 +169,7 @@ func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 	if err != nil {
 		return named(op, err)
 	}
-	c := &FinishMFAReset{attempt: attempt{tries: newTries(&origin, "", v.s.now())}, link: l, password: password}
+	c := &FinishMFAReset{attempt: attempt{tries: newTries(&origin, v.s.now())}, link: l, password: password}
 	if _, err := v.s.do(ctx, op, origin, c); err != nil {
 		return err
 	}
@@ -186,6 +191,9 @@ func (v Visitor) look(ctx context.Context, l link) (*draft, error) {
 // throttle counts one try and refuses with ErrLimit when there were more than most in the current
 // window.
 func (s *Service) throttle(ctx context.Context, key string, most int64, window time.Duration) error {
+	if err := s.alone(); err != nil {
+		return err
+	}
 	begin := s.now().Truncate(window)
 	var n []int64
 	err := s.insist(ctx, func() (err error) { // on a cluster two nodes that raise one counter disturb each other

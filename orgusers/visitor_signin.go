@@ -96,6 +96,9 @@ func (v Visitor) step(ctx context.Context, op string, c Command, s *signer) (Sig
 		return SignIn{}, named(op, s.denied)
 	}
 	if s.result.Step == StepDone {
+		if s.user != nil {
+			s.result.Device = v.s.keys.remember(&s.tries, s.user)
+		}
 		v.s.log.InfoContext(ctx, "signed in", "user", string(s.result.User), "session", string(s.result.Session), "ip", origin.IP.String())
 	}
 	return s.result, nil

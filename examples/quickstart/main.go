@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 	if err := deliver(ctx, svc); err != nil {
 		return err
 	}
-	if err := visitor.ResetPassword(ctx, mails.token("olivia.owner@acme.example"), password); err != nil {
+	if _, err := visitor.ResetPassword(ctx, mails.token("olivia.owner@acme.example"), password); err != nil {
 		return err
 	}
 	admin := svc.Admin(signIn(ctx, svc, "olivia.owner@acme.example"), org)

@@ -278,7 +278,7 @@ func (r *run) drawPassword(*org) {
 		r.hashes -= 2
 	}
 	r.expect(fmt.Sprintf("reset password by %+v", l.link), r.model.resetPassword(l.link), func(s *side) reply {
-		return reply{err: s.world.Visitor().ResetPassword(world.Ctx(), l.token, world.Password)}
+		return reply{err: s.world.Reset(l.token, world.Password)}
 	})
 }
 

@@ -325,7 +325,7 @@ func linkActs() []act {
 		by("DeclineOwnership", orgusers.ActionDeclineOwnership, []string{"admin"}, offered, func(s *stage) error { return s.w.Visitor().DeclineOwnership(world.Ctx(), s.token) }),
 		slow(own(by("ResetPassword", orgusers.ActionResetPassword, []string{"member"}, func(s *stage) {
 			s.mailed("member", s.Admin().Do(world.Ctx(), orgusers.ForcePasswordReset{}, s.member.ID))
-		}, func(s *stage) error { return s.w.Visitor().ResetPassword(world.Ctx(), s.token, newPassword) }))),
+		}, func(s *stage) error { return s.w.Reset(s.token, newPassword) }))),
 		own(by("ResetMFA", orgusers.ActionFinishMFA, []string{"member"}, func(s *stage) {
 			s.factor()
 			s.mailed("member", s.Admin().Do(world.Ctx(), orgusers.ResetMFA{}, s.member.ID))

@@ -120,7 +120,7 @@ func cutAtOnce(t *testing.T, w *world.World, host *devices) {
 			fails(t, err, orgusers.ErrDenied, cut.fresh)
 		}
 		if cut.link != "" {
-			fails(t, w.Visitor().ResetPassword(ctx, token, world.Password), orgusers.ErrExpired, cut.link)
+			fails(t, w.Reset(token, world.Password), orgusers.ErrExpired, cut.link)
 		}
 		w.Dispatch()
 		require.Equal(t, m.User, host.ended[len(host.ended)-1], "the host's sessions end too")
@@ -174,7 +174,7 @@ func stayInactive(t *testing.T, w *world.World) {
 	inactive("signing in")
 	require.NoError(t, y.Admin().Do(ctx, orgusers.ForcePasswordReset{}, y.memberOf(x.email("ann")).ID))
 	w.Dispatch()
-	require.NoError(t, w.Visitor().ResetPassword(ctx, w.Token(x.email("ann")), world.Password))
+	require.NoError(t, w.Reset(w.Token(x.email("ann")), world.Password))
 	inactive("setting a password")
 	CheckOrg(t, w, x.ID)
 

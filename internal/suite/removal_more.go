@@ -186,7 +186,7 @@ func noDefaults(t *testing.T, w *world.World) {
 	w.Dispatch()
 	token := w.Token("admin@acme.example")
 	require.NoError(t, org.Admin().Do(ctx, orgusers.Delete{}, admin.ID))
-	fails(t, w.Visitor().ResetPassword(ctx, token, world.Password), orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
+	fails(t, w.Reset(token, world.Password), orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
 
 	w.Second().Dispatch() // starting again makes nobody
 	_, known := accountOf(t, w, "admin@acme.example")

@@ -300,7 +300,7 @@ func (x team) forgot(local string) {
 	x.t.Helper()
 	require.NoError(x.t, x.w.Visitor().ForgotPassword(world.Ctx(), x.email(local)))
 	x.w.Dispatch()
-	require.NoError(x.t, x.w.Visitor().ResetPassword(world.Ctx(), x.w.Token(x.email(local)), world.Password))
+	require.NoError(x.t, x.w.Reset(x.w.Token(x.email(local)), world.Password))
 	x.w.Clock.Tick(time.Second)
 }
 

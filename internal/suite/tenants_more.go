@@ -124,7 +124,7 @@ func tenantTrail(t *testing.T, w *world.World) {
 	require.NoError(t, w.Svc.Account(w.Actor(both.User)).Rename(ctx, orgusers.Name{First: "Renamed", Last: "Privately"}))
 	require.NoError(t, y.Admin().Do(ctx, orgusers.ForcePasswordReset{}, y.memberOf("both@people.example").ID))
 	w.Dispatch()
-	require.NoError(t, w.Visitor().ResetPassword(ctx, w.Token("both@people.example"), world.Password))
+	require.NoError(t, w.Reset(w.Token("both@people.example"), world.Password))
 	require.NoError(t, x.Admin().Do(ctx, orgusers.SetRole{Role: orgusers.RoleAdmin}, x.member.ID))
 	require.NotEmpty(t, trail(t, w, orgusers.AuditQuery{}), "account matters are written down, apart")
 

@@ -17,6 +17,12 @@ func (w *World) SignIn(email string) orgusers.SignIn {
 	return in
 }
 
+// Reset sets a new password with the token of a mailed link.
+func (w *World) Reset(token, password string) error {
+	_, err := w.Visitor().ResetPassword(Ctx(), token, password)
+	return err
+}
+
 // Session is the actor behind the token of a sign-in that is done.
 func (w *World) Session(in orgusers.SignIn) orgusers.Actor {
 	w.T.Helper()

@@ -111,7 +111,7 @@ func (w *World) NewOrg(name, owner string, change ...func(*orgusers.NewOrganizat
 	w.Dispatch()
 	for _, email := range append([]string{n.Owner}, n.Admins...) {
 		if mail, ok := w.Inbox.Last(email); ok && mail.Kind == orgusers.MailActivation {
-			require.NoError(w.T, w.Visitor().ResetPassword(Ctx(), Token(mail), Password))
+			require.NoError(w.T, w.Reset(Token(mail), Password))
 			w.Clock.Tick(time.Second)
 		}
 	}

@@ -88,12 +88,19 @@ func (a Admin) CreateRole(ctx context.Context, name string, permissions ...Permi
 }
 
 // UpdateRole replaces a custom role's name and permissions; everybody who has it is affected at
-// once.
+// once. Its description stays.
 func (a Admin) UpdateRole(ctx context.Context, id RoleID, name string, permissions ...Permission) error {
 	if id == "" {
 		return named("Admin.UpdateRole", notFound())
 	}
 	_, err := a.s.do(ctx, "Admin.UpdateRole", a.actor, SaveRole{Org: a.org, Role: id, Name: name, Permissions: permissions})
+	return err
+}
+
+// DescribeRole says what a custom role is for: up to 320 characters (R3.5), line ends included. It
+// changes nothing else; empty takes the description away.
+func (a Admin) DescribeRole(ctx context.Context, id RoleID, description string) error {
+	_, err := a.s.do(ctx, "Admin.DescribeRole", a.actor, DescribeRole{a.org, id, description})
 	return err
 }
 

@@ -130,6 +130,9 @@ func matrixIDCalls() map[string]idCall {
 		"Admin.UpdateRole RoleID": func(x *matrixWorld, id string) (any, error) {
 			return nil, owner(x).UpdateRole(ctx, orgusers.RoleID(id), "New", "a:b")
 		},
+		"Admin.DescribeRole RoleID": func(x *matrixWorld, id string) (any, error) {
+			return nil, owner(x).DescribeRole(ctx, orgusers.RoleID(id), "New")
+		},
 		"Admin.DeleteRole RoleID": func(x *matrixWorld, id string) (any, error) {
 			return nil, owner(x).DeleteRole(ctx, orgusers.RoleID(id))
 		},

@@ -58,6 +58,7 @@ Admin.DeleteStack/own           write  stack.delete               404    404  40
 Admin.DeleteStack/another's     write  stack.delete               404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.CreateRole                write  stack_role.create          404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.UpdateRole                write  stack_role.update          404    404  404     404     out      adm    ok    ok    sess  sess     off
+Admin.DescribeRole              write  stack_role.update          404    404  404     404     out      adm    ok    ok    sess  sess     off
 Admin.DeleteRole                write  stack_role.delete          404    404  404     404     out      adm    ok    ok    sess  sess     off
 
 Admin.SetAllowedDomains         write  organization.set_allowed_domains

@@ -125,6 +125,7 @@ func matrixOffice() map[string]matrixMethod {
 		"Admin.DeleteStack/another's": does(func(c *matrixCall) error { return c.admin().DeleteStack(ctx, c.stacks["mia"]) }),
 		"Admin.CreateRole":            gives(func(c *matrixCall) (any, error) { return c.admin().CreateRole(ctx, "New", "a:b") }),
 		"Admin.UpdateRole":            does(func(c *matrixCall) error { return c.admin().UpdateRole(ctx, c.role, "New", "a:b") }),
+		"Admin.DescribeRole":          does(func(c *matrixCall) error { return c.admin().DescribeRole(ctx, c.role, "What it is for") }),
 		"Admin.DeleteRole":            does(func(c *matrixCall) error { return c.admin().DeleteRole(ctx, c.role) }),
 
 		"Admin.SetAllowedDomains": does(func(c *matrixCall) error { return c.admin().SetAllowedDomains(ctx, "acme.example") }),

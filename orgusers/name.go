@@ -15,6 +15,9 @@ const maxName = 100
 // maxRoleName is the longest name of a stack role, in code points (R3.5).
 const maxRoleName = 160
 
+// maxRoleDescription is the longest description of a stack role, in code points (R3.5).
+const maxRoleDescription = 320
+
 // maxNamePart bounds, in bytes, what is normalized at all. No 160 code points, however they are
 // decomposed, come near it.
 const maxNamePart = 4096

@@ -227,6 +227,39 @@ func TestRules_StackRoles(t *testing.T) {
 		require.Equal(t, orgusers.ReasonDuplicate, o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Name: "auditor"}, orgusers.ErrInvalid).Fields[0].Reason)
 		_ = o.refusedWith("adam", orgusers.SaveRole{Org: o.org.ID, Role: "x", Name: "y"}, orgusers.ErrNotFound)
 	})
+	t.Run("R3.5 described", func(t *testing.T) {
+		t.Parallel()
+		o := usual(t)
+		id := o.role("Auditor", "a:read")
+		describe := func(text string) orgusers.DescribeRole {
+			return orgusers.DescribeRole{Org: o.org.ID, Role: id, Description: text}
+		}
+		c, _, err := o.decide(o.actor("adam"), describe(" Reads all.\r\n Changes nothing. "))
+		require.NoError(t, err)
+		want := orgusers.StackRole{ID: id, Org: o.org.ID, Name: "Auditor", Description: "Reads all.\n Changes nothing.", Permissions: []orgusers.Permission{"a:read"}}
+		require.Equal(t, []orgusers.StackRole{want}, c.Roles)
+		require.Equal(t, []string{"description=", "description=" + want.Description, string(id)}, []string{c.Audit[0].Before, c.Audit[0].After, c.Audit[0].Object}, "R10.4")
+
+		o = o.after(c)
+		c, _, err = o.decide(o.actor("adam"), describe(want.Description))
+		require.NoError(t, err)
+		require.Empty(t, c.Roles, "the same again is no change")
+		c, _, err = o.decide(o.actor("adam"), orgusers.SaveRole{Org: o.org.ID, Role: id, Name: "Reader"})
+		require.NoError(t, err)
+		require.Equal(t, want.Description, c.Roles[0].Description, "it stays when the role changes")
+		c, _, err = o.decide(o.actor("adam"), describe(""))
+		require.NoError(t, err)
+		require.Empty(t, c.Roles[0].Description)
+
+		_, _, err = o.decide(o.actor("adam"), describe(strings.Repeat("é", 320)))
+		require.NoError(t, err)
+		require.Equal(t, []orgusers.FieldError{{Field: "description", Reason: orgusers.ReasonTooLong, Message: "is longer than 320 characters"}},
+			o.refusedWith("adam", describe(strings.Repeat("é", 321)), orgusers.ErrInvalid).Fields)
+		require.Equal(t, orgusers.ReasonCharacter, o.refusedWith("adam", describe("a\u202eb"), orgusers.ErrInvalid).Fields[0].Reason)
+		require.Equal(t, orgusers.ReasonBuiltIn, o.refusedWith("adam", orgusers.DescribeRole{Org: o.org.ID, Role: orgusers.RoleDeveloper}, orgusers.ErrInvalid).Fields[0].Reason)
+		_ = o.refusedWith("adam", orgusers.DescribeRole{Org: o.org.ID, Role: "x"}, orgusers.ErrNotFound)
+		_ = o.refusedWith("mark", describe("x"), orgusers.ErrDenied)
+	})
 	t.Run("S-070 deleting takes it from everybody, on every stack", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)

@@ -36,12 +36,13 @@ const (
 )
 
 // StackRole is a named set of permissions, given to people per stack. Custom roles belong to the
-// organization and can be used on each of its stacks (R3.5: name up to 160 characters, up to 100
-// permissions).
+// organization and can be used on each of its stacks (R3.5: name up to 160 characters, description up
+// to 320, up to 100 permissions).
 type StackRole struct {
 	ID          RoleID
 	Org         OrgID // empty for the built-in ones
 	Name        string
+	Description string       // what it is for; empty: nobody said, see [Admin.DescribeRole]
 	Permissions []Permission // sorted, no duplicates
 }
 

@@ -158,6 +158,13 @@ type SaveRole struct {
 	Permissions []Permission
 }
 
+// DescribeRole is the command behind [Admin.DescribeRole].
+type DescribeRole struct {
+	Org         OrgID
+	Role        RoleID
+	Description string
+}
+
 // DeleteRole is the command behind [Admin.DeleteRole]: it takes the role from everybody who has it.
 type DeleteRole struct {
 	Org  OrgID
@@ -239,6 +246,37 @@ func describeRole(r *StackRole) string {
 		b.WriteString(string(p))
 	}
 	return b.String()
+}
+
+// Action is [ActionUpdateRole].
+func (DescribeRole) Action() Action { return ActionUpdateRole }
+
+func (c DescribeRole) validate(*Policy) []FieldError {
+	bad := validateRoleID(c.Role)
+	if _, fe := cleanText("description", c.Description, maxRoleDescription); fe != nil {
+		bad = append(bad, *fe)
+	}
+	return bad
+}
+
+func (c DescribeRole) query(a Actor) ViewQuery {
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Roles: true}
+}
+
+func (DescribeRole) authorize(d *draft) *Error { return d.byAdministrator() }
+
+func (c DescribeRole) decide(d *draft) error {
+	i := slices.IndexFunc(d.roles, func(r *row[StackRole]) bool { return r.now.ID == c.Role })
+	if i < 0 {
+		return notFound()
+	}
+	r := d.roles[i].now
+	text, _ := cleanText("description", c.Description, maxRoleDescription)
+	if text != r.Description {
+		d.record(note{object: string(c.Role), before: "description=" + r.Description, after: "description=" + text})
+		r.Description = text
+	}
+	return nil
 }
 
 // Action is [ActionDeleteRole].

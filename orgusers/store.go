@@ -259,7 +259,7 @@ type AccessView struct {
 	SessionsValidFrom time.Time
 	MFA               bool
 	Owned             []StackID   // stacks the user owns
-	Roles             []StackRole // the custom roles among the grants
+	Roles             []StackRole // the custom roles among the grants; a store may leave out what describes them
 }
 
 // SessionView is what the check of a session needs.

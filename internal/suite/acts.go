@@ -184,6 +184,7 @@ func adminActs() []act {
 		one("DeleteStack", orgusers.ActionDeleteStack, "", stack, func(s *stage) error { return s.door().DeleteStack(world.Ctx(), s.stack) }),
 		one("CreateRole", orgusers.ActionCreateRole, "", nil, func(s *stage) error { _, err := s.door().CreateRole(world.Ctx(), "Writer", "a:b"); return err }),
 		one("UpdateRole", orgusers.ActionUpdateRole, "", role, func(s *stage) error { return s.door().UpdateRole(world.Ctx(), s.custom, "Chief", "a:b") }),
+		one("DescribeRole", orgusers.ActionUpdateRole, "", role, func(s *stage) error { return s.door().DescribeRole(world.Ctx(), s.custom, "For editors") }),
 		one("DeleteRole", orgusers.ActionDeleteRole, "", role, func(s *stage) error { return s.door().DeleteRole(world.Ctx(), s.custom) }),
 		one("SetAllowedDomains", orgusers.ActionSetDomains, "", nil, func(s *stage) error { return s.door().SetAllowedDomains(world.Ctx(), "x.example") }),
 		one("SetSSO", orgusers.ActionSetSSO, "", nil, func(s *stage) error { return s.door().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}) }),

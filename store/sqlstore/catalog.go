@@ -13,7 +13,7 @@ import (
 // column tells which it is.
 const (
 	selectStacks   = `SELECT 0, s.id, s.name, s.owner_id, s.created_at, '' FROM orgusers_stacks AS s WHERE s.org_id = ?`
-	selectRoles    = `SELECT 1, r.id, r.name, '', 0, r.permissions FROM orgusers_stack_roles AS r WHERE r.org_id = ?`
+	selectRoles    = `SELECT 1, r.id, r.name, r.description, 0, r.permissions FROM orgusers_stack_roles AS r WHERE r.org_id = ?`
 	selectCounters = `SELECT 2, c.name, '', '', c.total, '' FROM orgusers_counters AS c WHERE c.name IN `
 
 	// The sessions that [orgusers.Session.Live] holds for live, at a time that is asked for twice.
@@ -60,7 +60,7 @@ func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalog
 	seen := make(map[orgusers.StackID]bool)
 	for i := range n {
 		var kind, number int64
-		var id, name, owner, permissions string
+		var id, name, owner, permissions string // what a role has for an owner is its description
 		dest := []any{&kind, &id, &name, &owner, &number, &permissions}
 		err := w.query(ctx, q.part(org, i), func(rows *sql.Rows) error {
 			if err := rows.Scan(dest...); err != nil {
@@ -74,7 +74,7 @@ func (w *session) readCatalog(ctx context.Context, org orgusers.OrgID, q catalog
 				v.Counters[id] = number
 			case kind == 1:
 				v.Roles = append(v.Roles, orgusers.StackRole{
-					ID: orgusers.RoleID(id), Org: org, Name: name, Permissions: decodePermissions(permissions),
+					ID: orgusers.RoleID(id), Org: org, Name: name, Description: owner, Permissions: decodePermissions(permissions),
 				})
 			case !seen[stack]:
 				seen[stack] = true

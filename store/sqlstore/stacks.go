@@ -8,7 +8,7 @@ import (
 
 const (
 	insertStacks = `INSERT INTO orgusers_stacks (org_id, id, name, owner_id, created_at, revision)`
-	insertRoles  = `INSERT INTO orgusers_stack_roles (org_id, id, name, permissions, revision)`
+	insertRoles  = `INSERT INTO orgusers_stack_roles (org_id, id, name, description, permissions, revision)`
 )
 
 func (w *session) insertStacks(ctx context.Context, stacks []orgusers.Stack) error {
@@ -57,10 +57,10 @@ func (w *session) insertRoles(ctx context.Context, roles []orgusers.StackRole) e
 		some := part(roles, i)
 		var t text
 		t.add(insertRoles)
-		t.rows(len(some), 5)
+		t.rows(len(some), 6)
 		for i := range some {
 			r := &some[i]
-			t.args = append(t.args, string(r.Org), string(r.ID), r.Name, encodePermissions(r.Permissions), int64(1))
+			t.args = append(t.args, string(r.Org), string(r.ID), r.Name, r.Description, encodePermissions(r.Permissions), int64(1))
 		}
 		if err := w.must(ctx, len(some), "new roles", &t); err != nil {
 			return err
@@ -78,6 +78,7 @@ func (w *session) updateRoles(ctx context.Context, org orgusers.OrgID, roles []o
 			r := &some[i]
 			ids[i] = r.ID
 			set.text("name", string(r.ID), r.Name)
+			set.text("description", string(r.ID), r.Description)
 			set.text("permissions", string(r.ID), encodePermissions(r.Permissions))
 		}
 		var t text

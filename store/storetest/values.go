@@ -125,7 +125,7 @@ func valuesStrings(w *world) {
 		effect.LastError = s
 		effect.Mail = orgusers.MailData{Kind: orgusers.MailInvitation, To: s, ToName: s, OrgName: s, ActorName: s, Message: s}
 		stack, role := k.web, k.edit
-		stack.Name, role.Name = s, s
+		stack.Name, role.Name, role.Description = s, s, s
 		fullName := orgusers.Name{First: s, Last: s}
 		session := w.newSession(k.ann.User)
 		session.Agent = s
@@ -184,7 +184,7 @@ func valuesLarge(w *world) {
 	session.Agent, session.Token = strings.Repeat("ü", 512), strings.Repeat("f", 64)
 	rule := w.newIPRule(k.org, session, strings.Repeat("r", 128))
 	stack, role := w.newStack(k.org, wide, u.ID), w.newRole(k.org, strings.Repeat("名", 160))
-	role.Permissions = nil
+	role.Description, role.Permissions = strings.Repeat("\U0001F600", 320), nil
 	for i := range 100 {
 		role.Permissions = append(role.Permissions, orgusers.Permission(fmt.Sprintf("%03d:%s", i, strings.Repeat("p", 60))))
 	}

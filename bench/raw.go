@@ -175,6 +175,7 @@ type change struct {
 	effects []effect
 	mails   []string // addresses whose quota is used
 	quotas  bool     // of the actor and the organization too
+	resets  []string // users whose budgets of reset mails are used
 }
 
 // audit is one row of the trail, effect one of the outbox.
@@ -197,8 +198,7 @@ func (r *raw) write(ctx context.Context, o *org, h head, c change, do func(tx *s
 		h.seq++
 		sum := sha256.Sum256([]byte(h.seal + e.action + e.member + e.email + e.was + e.became))
 		h.seal = hex.EncodeToString(sum[:])
-		args = append(args, string(o.id), h.seq, id(), 1, h.now, h.op, e.action, "applied", "", string(o.owner), h.actorEmail, "owner",
-			"", "", "", "", e.member, e.user, e.email, "", e.was, e.became, h.seal)
+		args = append(args, entry(o, h, e, 1)...)
 	}
 	if err := r.exec(ctx, tx, 1, `UPDATE orgusers_organizations SET version = version + 1, tally_members = ?, tally_pending = ?, tally_admins = ?, audit_seq = ?, audit_head = ?,
  owner_id = ?, transfer = ? WHERE id = ? AND version = ?`, h.members, h.pending, h.admins, h.seq, h.seal, h.owner, h.offer, string(o.id), h.version); err != nil {
@@ -207,14 +207,39 @@ func (r *raw) write(ctx context.Context, o *org, h head, c change, do func(tx *s
 	if err := do(tx); err != nil {
 		return err
 	}
-	if err := r.insert(ctx, tx, `INSERT INTO orgusers_audit (org_id, seq, id, chained, made_at, operation_id, action, result, reason, actor_id, actor_email, actor_role,
- session_name, ip, agent, request_id, member_id, user_id, email, subject, was, became, seal)`, 23, args); err != nil {
+	if err := r.insert(ctx, tx, insertAudit, 23, args); err != nil {
 		return err
 	}
 	if err := r.outbox(ctx, tx, o, h, c.effects); err != nil {
 		return err
 	}
 	if err := r.count(ctx, tx, o, c); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+const insertAudit = `INSERT INTO orgusers_audit (org_id, seq, id, chained, made_at, operation_id, action, result, reason, actor_id, actor_email, actor_role,
+ session_name, ip, agent, request_id, member_id, user_id, email, subject, was, became, seal)`
+
+// entry are the columns of insertAudit.
+func entry(o *org, h head, e audit, chained int) []any {
+	return []any{
+		string(o.id), h.seq, id(), chained, h.now, h.op, e.action, "applied", "", string(o.owner), h.actorEmail, "owner",
+		"", "", "", "", e.member, e.user, e.email, "", e.was, e.became, h.seal,
+	}
+}
+
+// beside writes an entry beside the chain.
+func (r *raw) beside(ctx context.Context, o *org, h head, e audit) error {
+	sum := sha256.Sum256([]byte(e.action))
+	h.seal = hex.EncodeToString(sum[:])
+	tx, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := r.insert(ctx, tx, insertAudit, 23, entry(o, h, e, 0)); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -235,7 +260,7 @@ func (r *raw) outbox(ctx context.Context, tx *sql.Tx, o *org, h head, effects []
 
 // count raises the quotas and looks at what they come to, in one statement.
 func (r *raw) count(ctx context.Context, tx *sql.Tx, o *org, c change) error {
-	if len(c.mails) == 0 {
+	if len(c.mails)+len(c.resets) == 0 {
 		return nil
 	}
 	now := time.Now()
@@ -245,6 +270,10 @@ func (r *raw) count(ctx context.Context, tx *sql.Tx, o *org, c change) error {
 	for _, to := range c.mails {
 		sum := sha256.Sum256([]byte(to))
 		add(fmt.Sprintf("raw/mailbox/%s/%d", hex.EncodeToString(sum[:16]), day.Unix()), 1, day.Add(24*time.Hour))
+	}
+	for _, user := range c.resets {
+		add(fmt.Sprintf("raw/reset/1h/%d/%s", now.Truncate(time.Hour).Unix(), user), 1, now.Add(time.Hour))
+		add(fmt.Sprintf("raw/reset/24h/%d/%s", day.Unix(), user), 1, day.Add(24*time.Hour))
 	}
 	if c.quotas {
 		add(fmt.Sprintf("raw/actor/%s/%s/%d", o.id, o.owner, now.Truncate(time.Hour).Unix()), len(c.mails), now.Add(time.Hour))

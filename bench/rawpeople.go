@@ -188,6 +188,7 @@ func (r *raw) resetMFA(ctx context.Context, o *org, ids []orgusers.MemberID) err
 	expires := h.now + int64(time.Hour/time.Microsecond)
 	var c change
 	for _, p := range people {
+		c.resets = append(c.resets, p.user)
 		c.audit = append(c.audit, audit{"member.reset_mfa", p.id, p.user, p.email, "", "mfa_reset=mailed"})
 		c.effects = append(c.effects, effect{"mail", p.id, p.user, orgusers.MailData{Kind: orgusers.MailMFAReset, To: p.email, OrgName: "Bench", ExpiresAt: time.UnixMicro(expires).UTC()}})
 	}

@@ -99,9 +99,13 @@ func (r *raw) access(ctx context.Context, o *org, i int) error {
 	return rows.Err()
 }
 
-// export streams one query into encoding/csv.
+// export writes an entry beside the audit chain and streams one query into encoding/csv.
 func (r *raw) export(ctx context.Context, o *org, w io.Writer) error {
-	if _, err := r.begin(ctx, o); err != nil {
+	h, err := r.begin(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := r.beside(ctx, o, h, audit{action: "members.export"}); err != nil {
 		return err
 	}
 	rows, err := r.query(ctx, nil, `SELECT address, first_name, last_name, role, status, mfa, invited_by_email, invited_at, last_login FROM orgusers_members

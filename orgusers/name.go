@@ -37,6 +37,9 @@ func (n Name) String() string {
 // one space between words. It is computed here and stored, and stores compare it byte by byte, so
 // that the order of a list does not depend on a database's collation. It identifies nobody.
 func (n Name) SortKey() string {
+	if n == (Name{}) {
+		return ""
+	}
 	s := norm.NFC.String(strings.ToLower(norm.NFC.String(n.First + " " + n.Last)))
 	return strings.Join(strings.Fields(s), " ")
 }

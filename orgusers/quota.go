@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -22,18 +23,20 @@ func newQuotas(org OrgID, now time.Time) quotas {
 }
 
 func (q quotas) actor(user UserID) Counter {
-	return Counter{Key: fmt.Sprintf("invite/actor/%s/%s/%d", q.org, user, q.hour.Unix()), ExpiresAt: q.hour.Add(time.Hour)}
+	return Counter{Key: "invite/actor/" + string(q.org) + "/" + string(user) + "/" + unix(q.hour), ExpiresAt: q.hour.Add(time.Hour)}
 }
 
 func (q quotas) organization() Counter {
-	return Counter{Key: fmt.Sprintf("invite/org/%s/%d", q.org, q.today.Unix()), ExpiresAt: q.today.Add(day)}
+	return Counter{Key: "invite/org/" + string(q.org) + "/" + unix(q.today), ExpiresAt: q.today.Add(day)}
 }
 
 // mailbox is the key of an address's counter. It hashes: the counters are nobody's address book.
 func (q quotas) mailbox(a Address) string {
 	sum := sha256.Sum256([]byte(a.Mailbox()))
-	return fmt.Sprintf("invite/mailbox/%s/%d", hex.EncodeToString(sum[:16]), q.today.Unix())
+	return "invite/mailbox/" + hex.EncodeToString(sum[:16]) + "/" + unix(q.today)
 }
+
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
 // keys are the counters that an invitation of these people looks at.
 func (q quotas) keys(actor UserID, to []Recipient) []string {

@@ -50,7 +50,7 @@ func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers
 	for i := range people {
 		people[i] = suite.Person{
 			Email: fmt.Sprintf("%s%d@crowd.example", tag, i), Status: status,
-			Grants: []orgusers.Grant{{Stack: stacks[0], Role: orgusers.RoleDeveloper}, {Stack: stacks[1], Role: orgusers.RoleContentManager}},
+			Grants:  []orgusers.Grant{{Stack: stacks[0], Role: orgusers.RoleDeveloper}, {Stack: stacks[1], Role: orgusers.RoleContentManager}},
 			Subject: fmt.Sprintf("%s%d", tag, i),
 			Change: func(u *orgusers.User) {
 				u.MFA = orgusers.MFA{Secret: "sealed", EnrolledAt: w.Clock.Now()}

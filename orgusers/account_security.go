@@ -27,7 +27,8 @@ func (a Account) run(ctx context.Context, op string, c Command, o *own) (Renewed
 }
 
 // Prove gives a credential anew, for what asks for [ErrReauth]: a code of the second factor or a
-// recovery code, if there is a second factor; else the password. What is wrong counts as for a sign-in.
+// recovery code, if there is a second factor; else the password. What is wrong counts as for a sign-in, but
+// a lock that strangers have caused does not matter: five wrong ones in a quarter of an hour do.
 // The session goes on under a new token.
 func (a Account) Prove(ctx context.Context, password, code string) (Renewed, error) {
 	c := &Prove{password: password, code: code}

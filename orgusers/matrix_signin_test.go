@@ -89,7 +89,9 @@ func matrixSignIn() map[string]matrixMethod {
 			h := sha256.Sum256([]byte("recovery\x00" + string(mia(c)) + "\x00" + code))
 			c.patch(mia(c), orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{Secret: "x", EnrolledAt: c.acme.now, Recovery: base64.RawURLEncoding.EncodeToString(h[:])})})
 		}), func(c *matrixCall) (any, error) { return c.visitor().EnterCode(ctx, matrixToken(), code) }},
-		"Visitor.ChooseNewPassword": {ticket(orgusers.StepPassword, nil), func(c *matrixCall) (any, error) {
+		"Visitor.ChooseNewPassword": {ticket(orgusers.StepPassword, func(c *matrixCall) {
+			c.patch(mia(c), orgusers.UserPatch{ResetRequired: orgusers.Some(true)})
+		}), func(c *matrixCall) (any, error) {
 			return c.visitor().ChooseNewPassword(ctx, matrixToken(), "another "+world.Password)
 		}},
 		"Visitor.BeginEnrolment": {ticket(orgusers.StepEnrol, enforced), func(c *matrixCall) (any, error) {

@@ -65,9 +65,9 @@ type Policy struct {
 
 	// After LockAfter (5) wrong passwords or codes in a row sign-in is locked for LockStep (5 minutes),
 	// for as much more after each further one, up to LockMost (25 minutes); after 100, until an
-	// administrator or a reset by mail lifts it (R7.15, NIST 3.2.2). A device that the person has signed
-	// in from before is not shut out by what others do (S-149): it has five tries in 15 minutes, which lock
-	// nobody out, and the last of the hundred is its own.
+	// administrator or a reset by mail lifts it (R7.15, NIST 3.2.2). Known devices, and who
+	// is signed in, are not shut out by what others do (S-149): each of the two has five tries in 15 minutes,
+	// which lock nobody out, and the last of the hundred. Half-way sign-ins have LockAfter, which do lock.
 	LockAfter          int
 	LockStep, LockMost time.Duration
 	// FailuresPerPrefix bounds wrong passwords and codes from one address (IPv4) or /64 (IPv6) within

@@ -158,7 +158,7 @@ func (v Visitor) ResetPassword(ctx context.Context, token, password string) (dev
 
 // ResetMFA switches the second factor off with a mailed link and the current password; either alone
 // does nothing (Q15). What is wrong counts as for a sign-in, and while that is locked no password is
-// right.
+// right, save on a known device.
 func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 	const op = "Visitor.ResetMFA"
 	l, err := v.open(LinkMFAReset, token)

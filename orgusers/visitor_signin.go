@@ -47,7 +47,7 @@ func (v Visitor) SignInSSO(ctx context.Context, a Assertion) (SignIn, error) {
 
 // EnterCode takes the [StepCode]: a code of the second factor, or a recovery code in any spelling. A
 // wrong one counts against the account, like a wrong password, and the fifth ends the ticket: then the
-// sign-in begins anew (C5).
+// sign-in begins anew (C5). What strangers get wrong does not keep a right one from being taken (S-149).
 func (v Visitor) EnterCode(ctx context.Context, ticket, code string) (SignIn, error) {
 	c := &EnterCode{ticketed: withTicket(ticket), code: code}
 	return v.step(ctx, "Visitor.EnterCode", c, &c.signer)

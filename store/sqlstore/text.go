@@ -16,6 +16,10 @@ const chunk = 1024
 // rows; it is then split.
 const most = 30_000
 
+// short is how long a list is at most whose statement is worth keeping prepared: ten people, and the two
+// quotas beside theirs.
+const short = 12
+
 // text is a statement under construction: SQL beside its arguments, which are only ever strings and
 // int64. What a caller says is always an argument, never SQL (S-170).
 type text struct {
@@ -40,7 +44,7 @@ func list[T ~string](t *text, ids []T) {
 		t.args = append(t.args, string(id))
 	}
 	t.sql.WriteByte(')')
-	t.wide = t.wide || len(ids) > 10
+	t.wide = t.wide || len(ids) > short
 }
 
 // rows adds "VALUES (?, …), (?, …), …" for n rows of the given number of columns. The arguments
@@ -54,7 +58,7 @@ func (t *text) rows(n, columns int) {
 		t.sql.WriteString(row)
 	}
 	t.args = append(make([]any, 0, n*columns+len(t.args)), t.args...)
-	t.wide = t.wide || n > 10
+	t.wide = t.wide || n > short
 }
 
 // either begins the i-th of some alternatives, the last of which is followed by endEither. They are

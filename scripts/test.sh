@@ -5,7 +5,6 @@
 # ORGUSERS_WITHOUT_SERVERS=1 is for a quick look: SQLite only, which the log says and CI does not take.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-root=$PWD
 exec 2>&1 # one log, in the order of what happened
 unset GOWORK
 export CGO_ENABLED=1
@@ -28,16 +27,6 @@ formatted() {
   local files
   files=$(find . \( -name '.?*' -o -name testdata \) -prune -o -name '*.go' -exec gofmt -l {} +) || return 1
   [[ -z $files ]] || { printf 'not formatted by gofmt:\n%s\n' "$files"; return 1; }
-}
-
-# The program a newcomer runs first, as the README says, but in a folder of its own, so that it can
-# neither litter the checkout nor rely on a file beside it.
-quickstart() {
-  local dir code=0
-  dir=$(mktemp -d)
-  (cd "$dir" && GOWORK="$root/go.work" timeout 300 go run "$root/examples/quickstart") || code=$?
-  rm -rf "$dir"
-  return "$code"
 }
 
 # Go shows nothing of a test that is skipped, so what is not tested is said here, and once more at the end.
@@ -69,9 +58,6 @@ step 'go test -race' scripts/each.sh bash -c 'how=-race
   go test $how -timeout "$TIMEOUT" ./...'
 step 'go test -race (the store on SQLite)' env GOWORK=off go test -C internal/itest -race -short -timeout "$TIMEOUT" \
   -run '^(TestConformance|TestS18[126]_.*|TestWithTx.*)$/^SQLite$' -skip '^TestConformance$/^SQLite$/^Commit$/^ThousandsOfPeople$' .
-if [[ -f examples/quickstart/main.go ]]; then
-  step 'quickstart' quickstart
-fi
 
 printf '\n'
 untested

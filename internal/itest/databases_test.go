@@ -3,6 +3,7 @@ package itest
 import (
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,13 @@ type database struct {
 	others  []string // data source names of every second connection and so on
 }
 
-func TestMain(m *testing.M) { os.Exit(dbserver.Main(m)) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(killedEnv); job != "" {
+		fmt.Fprintln(os.Stderr, killed(job))
+		os.Exit(1)
+	}
+	os.Exit(dbserver.Main(m))
+}
 
 // kind is a kind of database: an engine, by the driver that most hosts use.
 type kind struct {

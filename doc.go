@@ -18,8 +18,11 @@
 //   - store/sqlstore: a store on database/sql. The host brings the driver and opens the database.
 //   - mailer: the texts of every mail, plain and HTML, replaceable by kind and locale.
 //   - mailer/filemailer: writes mails as .eml files into a folder, for development.
+//   - mailer/smtpmailer: delivers mails over SMTP.
 //   - session/scssession: ends sessions by user for hosts that keep theirs in alexedwards/scs.
-//   - examples: programs to run and to copy from; start with examples/quickstart.
+//   - examples: programs to run and to copy from; start with examples/quickstart. examples/hosts has hosts with
+//     more around them: a pgx pool, queues for the mails.
+//   - bench: what each operation costs, beside hand-written SQL.
 //   - internal/itest: the tests that need drivers, servers or other processes.
 //
 // Dependencies point inwards. Stores and mailers import orgusers, which imports neither, and
@@ -27,18 +30,18 @@
 //
 // # The modules
 //
-// This module requires what the rules themselves need and no database driver. The folders
-// examples and internal/itest are modules of their own, so that what they need stays
-// out of a host's go.sum; go.work ties them together for whoever works on the repository.
+// This module requires what the rules themselves need and no database driver. The folders bench, examples,
+// examples/hosts, internal/itest, mailer/smtpmailer and session/scssession are modules of their own, so that
+// what they need stays out of a host's go.sum; go.work ties them together for whoever works on the repository.
 // docs/adr/0001-nested-modules.md gives the reasons and the figures.
 //
 // # Promises
 //
 // At every commit an organization has exactly one owner or, where it is set up without one, at
-// least one active administrator; it never holds more seats than its plan allows; and nobody has
-// more power than whoever granted it. What was acknowledged is durable and what was refused changed
+// least one active administrator; no change takes more seats than the plan allows; and nobody gives
+// more than he may. What was acknowledged is durable and what was refused changed
 // nothing: a change, its audit entry and its consequences commit together. Once a removal, a
 // deactivation or an ending of sessions has committed, the next check says no, on every node. And
-// the cost of an operation does not grow with the organization, nor the number of statements of a
-// bulk with the people in it.
+// the cost of an operation does not grow with the people in the organization, nor the number of statements
+// of a bulk with the people in it. Package orgusers says each more exactly.
 package goorgusers

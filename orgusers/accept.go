@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// AcceptInvitation is the command behind [Visitor.AcceptInvitation].
+// AcceptInvitation is the command behind [Visitor.AcceptInvitation]. Only that makes one, from a link whose seal
+// it has checked: to [Decide], any other is of a link that is not good.
 type AcceptInvitation struct {
 	link link
 	name Name

@@ -37,7 +37,8 @@ func Query(a Actor, c Command, now time.Time) ViewQuery {
 // Decide is the whole of the rules: from what was read ([Query]), who asks, what is asked, the
 // host's policy and the time, to what must be written and what to report. It does no input or
 // output and keeps nothing, so that a preview is a Decide that nobody commits. Entries in
-// Changes.Audit are not sealed yet.
+// Changes.Audit are not sealed yet. Commands that a mailed link, a password or a code stands behind are made by
+// the [Visitor] and [Account] doors alone, which prove it.
 //
 // Changes is the zero value if nothing is to be written. Errors are [*Error], as [Service] returns
 // them.

@@ -47,8 +47,11 @@
 //     nothing, unless the error is [ErrUnknownOutcome]; with a request id it can be repeated.
 //  3. Cutting access is immediate: once a removal, deactivation or [EndSessions] has committed, the
 //     next check says no, on every node.
-//  4. What an operation costs does not depend on the size of the organization, and a bulk takes the
-//     same number of statements for one person as for five hundred.
+//  4. What an operation costs does not depend on how many people the organization has, and a bulk takes
+//     the same number of statements for one person as for five hundred. Two things grow with something: what
+//     compares names, or takes a role away everywhere, reads the organization's stacks ([Admin.CreateStack],
+//     [Admin.RenameStack], [Admin.DeleteRole]) or custom roles; and a page of a filter that few people match
+//     walks past those who do not ([Store.Members]).
 //
 // If the process dies after a commit, its mails go out when [Service.Run] is next called, anywhere.
 //

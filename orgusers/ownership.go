@@ -201,7 +201,8 @@ func (c *answerOwnership) offer(d *draft) *Error {
 	return nil
 }
 
-// AcceptOwnership is the command behind [Visitor.AcceptOwnership].
+// AcceptOwnership is the command behind [Visitor.AcceptOwnership]. Only that makes one, from a link whose seal it
+// has checked: to [Decide], any other is of a link that is not good.
 type AcceptOwnership struct{ answerOwnership }
 
 // Action is [ActionAcceptOwnership].

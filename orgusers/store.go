@@ -53,8 +53,9 @@ type Store interface {
 	IPRules(ctx context.Context, q IPRuleQuery) ([]IPRuleView, error)
 
 	// Members returns one page of a roster in the asked order, with keyset pagination: no more than
-	// Limit rows after the position. Its cost does not depend on the size of the roster. An unknown
-	// organization has no rows; the same holds for Audit.
+	// Limit rows after the position. Without a filter its cost does not depend on the size of the roster; with
+	// one, a store may walk the order past all rows that do not match, to the end if fewer than Limit do. An
+	// unknown organization has no rows; the same holds for Audit.
 	Members(ctx context.Context, q MemberQuery) ([]Member, error)
 
 	// Organizations returns one page of organizations by id: all of them, or those one user has

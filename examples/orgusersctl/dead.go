@@ -16,11 +16,13 @@ import (
 const page = 500
 
 var deadListCommand = command{
-	text: `Dead list prints what the outbox has given up, in the order of the ids: mails that nobody took, sessions
-that could not be ended. It stays until it is requeued.`,
+	text: `Dead list prints what the outbox has given up, in the order of the ids: mails that nobody took, and what a
+port refused for good. It stays until it is requeued. With -late it prints what has failed and is tried again instead:
+sessions that could not be ended yet, a firewall that does not answer.`,
 	flags: func(f *flag.FlagSet) func(context.Context, *call) error {
 		after := f.String("after", "", "begin behind this `id`")
 		limit := f.Int("limit", 100, "how many at most, up to 1000")
+		late := f.Bool("late", false, "what has failed and is tried again, instead")
 		return func(ctx context.Context, c *call) error {
 			if *limit < 1 || *limit > 1000 {
 				return usageError("-limit is from 1 to 1000")
@@ -29,7 +31,11 @@ that could not be ended. It stays until it is requeued.`,
 			if err != nil {
 				return err
 			}
-			effects, err := op.DeadLetters(ctx, orgusers.EffectID(*after), *limit)
+			list, nothing := op.DeadLetters, "Nothing is given up."
+			if *late {
+				list, nothing = lateEffects(op), "Nothing is late."
+			}
+			effects, err := list(ctx, orgusers.EffectID(*after), *limit)
 			if err != nil {
 				return err
 			}
@@ -43,13 +49,35 @@ that could not be ended. It stays until it is requeued.`,
 			}
 			switch {
 			case len(effects) == 0:
-				fmt.Fprintln(c.out, "Nothing is given up.")
+				fmt.Fprintln(c.out, nothing)
 			case len(effects) == *limit:
 				fmt.Fprintf(c.out, "There may be more: -after %s\n", effects[len(effects)-1].ID)
 			}
 			return nil
 		}
 	},
+}
+
+// lateEffects lists what of the backlog has failed before.
+func lateEffects(op orgusers.Operator) func(context.Context, orgusers.EffectID, int) ([]orgusers.Effect, error) {
+	return func(ctx context.Context, last orgusers.EffectID, limit int) ([]orgusers.Effect, error) {
+		var late []orgusers.Effect
+		for {
+			effects, err := op.Backlog(ctx, last, page)
+			if err != nil || len(effects) == 0 {
+				return late, err
+			}
+			for _, e := range effects {
+				if e.LastError != "" {
+					late = append(late, e)
+				}
+				if len(late) == limit {
+					return late, nil
+				}
+			}
+			last = effects[len(effects)-1].ID
+		}
+	}
 }
 
 var deadRequeueCommand = command{

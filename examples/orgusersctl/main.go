@@ -32,7 +32,7 @@ The schema
   check            say what is wrong with the database, and what to do about it
 
 Support
-  dead list        list what the outbox has given up
+  dead list        list what the outbox has given up, or what is -late
   dead requeue     try some of it again, by id, or -all
   audit verify     check the seals of audit trails, by organization, or -all
   restore-owner    give an organization whose owner cannot come back to another of its members

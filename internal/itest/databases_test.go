@@ -43,7 +43,7 @@ type kind struct {
 	make func(testing.TB) database
 }
 
-// kinds are those that every test runs on. What else a host may choose is in setups.
+// kinds are those that every test runs on. What else a host may choose is in ways.
 func kinds() []kind {
 	return []kind{{"SQLite", sqliteDatabase}, {"PostgreSQL", postgresDatabase}, {"MariaDB", mysqlDatabase}}
 }

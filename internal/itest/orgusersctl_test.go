@@ -215,6 +215,7 @@ func ctlDeadLetters(t *testing.T, p program) {
 		require.NoError(t, err)
 		c := p.on(t, d)
 		c.says(t, 0, "Nothing is given up.", "dead", "list")
+		c.says(t, 0, "Nothing is late.", "dead", "list", "-late")
 		dispatch := func() {
 			_, err := w.Svc.Dispatch(t.Context(), 10)
 			require.NoError(t, err)
@@ -237,6 +238,10 @@ func ctlDeadLetters(t *testing.T, p program) {
 		c.says(t, 0, "1 will be tried again.", "dead", "requeue", "-all")
 		c.says(t, 0, "0 will be tried again.", "dead", "requeue", "-all")
 		c.says(t, 0, "Nothing is given up.", "dead", "list")
+		c.says(t, 0, "Nothing is late.", "dead", "list", "-late")
+		run(t, db, "UPDATE orgusers_outbox SET last_error = 'try later', attempts = 3 WHERE id = '"+string(dead[0].ID)+"'")
+		late := c.says(t, 0, "tried 3 times\n  try later", "dead", "list", "-late")
+		require.Equal(t, 1, strings.Count(late, "tried "))
 		refuse = false
 		run(t, db, "UPDATE orgusers_outbox SET due_at = 0") // the world's clock is behind the program's
 		dispatch()
@@ -256,9 +261,11 @@ func ctlAuditVerify(t *testing.T, p program) {
 		db := d.open(t, 4)
 		w := world.New(t, d.store(t, db))
 		x, y := w.NewOrg("Acme", "olivia@acme.example"), w.NewOrg("Beta", "bob@beta.example")
+		require.NoError(t, w.Svc.Account(x.Owner).Rename(t.Context(), orgusers.Name{First: "Olivia"}))
 		c := p.on(t, d, keysOf(w))
 		text := c.says(t, 0, string(x.ID)+"  whole: ", "audit", "verify", "-all")
 		require.Contains(t, text, string(y.ID)+"  whole: ")
+		require.Contains(t, text, "account matters  whole: 0 in the chain, ")
 		c.says(t, 1, "not found", "audit", "verify", "nonsense")
 
 		file := filepath.Join(c.dir, "keys")
@@ -271,6 +278,8 @@ func ctlAuditVerify(t *testing.T, p program) {
 		run(t, db, "UPDATE orgusers_audit SET actor_email = 'somebody@else.example' WHERE org_id = '"+string(y.ID)+"' AND seq = 1")
 		text = c.says(t, 1, string(y.ID)+"  BROKEN: ", "audit", "verify", "-all")
 		require.Contains(t, text, string(x.ID)+"  whole: ")
+		run(t, db, "UPDATE orgusers_audit SET became = 'name=Eve' WHERE org_id = ''")
+		c.says(t, 1, "account matters  BROKEN: ", "audit", "verify", "-all")
 	})
 }
 

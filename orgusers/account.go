@@ -44,7 +44,8 @@ type OrganizationInfo struct {
 }
 
 // Leave ends the person's membership in an organization. The owner must transfer the ownership
-// first (R1.13), the last administrator of an owner-less organization cannot leave (R12.5). Repeated
+// first (R1.13), the last administrator of an owner-less organization cannot leave (R12.5), nor its
+// [SSO.Keeper]. Repeated
 // with its request id by whoever left, it is answered again (S-225).
 func (a Account) Leave(ctx context.Context, org OrgID) error {
 	_, err := a.s.do(ctx, "Account.Leave", a.actor, Leave{org})

@@ -50,7 +50,8 @@ type Member struct {
 	WithoutSSO bool
 
 	// Subject is the person's name at the organization's identity provider, since the first sign-in
-	// from there: another subject with the same address is another person. Empty: none yet.
+	// from there: another subject with the same address is another person, unless [UnlinkSSO] says that it is not.
+	// Empty: none yet.
 	Subject string
 
 	InvitedBy      UserID // who invited, or resent last; empty: the system

@@ -63,7 +63,7 @@ type GroupRole struct {
 }
 
 // Security is what an organization demands of its people's accounts and sessions. Of several
-// organizations of one person the strictest counts (R7.6). The zero value asks for nothing beyond
+// organizations of one person the strictest counts (R7.6); on a session of those in which it is good. The zero value asks for nothing beyond
 // the host's [Policy].
 type Security struct {
 	// RequireMFA: a session without a second factor cannot use this organization; other

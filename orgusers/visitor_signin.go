@@ -29,8 +29,9 @@ func (v Visitor) SignIn(ctx context.Context, email, password string) (SignIn, er
 //
 // Who is a member signs in, and who is invited joins by it. With [SSO.RoleMapping] who is in a mapped
 // group joins without an invitation, and gets role and stack roles from the groups at each sign-in
-// (R2.27); the owner and people with [Member.WithoutSSO] keep theirs. An account that is made by it has
-// no password.
+// (R2.27); the owner, the [SSO.Keeper] and people with [Member.WithoutSSO] keep theirs. An account that is
+// made by it has no password. One that is there and has an owner, who has proved the mailbox or belongs to
+// another organization, does not join by it, but by the link of an invitation (S-157).
 //
 // ErrDenied: [ReasonSSOOff], [ReasonOrgDisabled], [ReasonNotJoined], [ReasonInactive],
 // [ReasonSSOGroups], [ReasonSSOSubject], [ReasonDomain], [ReasonInvitationNeeded]. ErrExpired: the invitation is over. ErrSeats:

@@ -111,7 +111,7 @@ func (c *SSOSignIn) decide(d *draft) error {
 		if r, u, err = c.join(d, r, given); err != nil {
 			return err
 		}
-	case u == nil || u.ID != r.now.User:
+	case u == nil || !d.meets(r.was):
 		return &Error{Kind: ErrConflict} // the row and the account were read at different moments
 	default:
 		before = describeProvided(r.now)
@@ -129,6 +129,14 @@ func (c *SSOSignIn) decide(d *draft) error {
 		d.record(note{member: r.now, before: before, after: describeProvided(r.now)})
 	}
 	return c.proceed(d, u, Session{SSO: c.said.Org, ProvedAt: d.env.Now})
+}
+
+// meets reports whether the row is as it was when the account was read. A sign-in that leaves the
+// organization alone ([draft.leave]) is guarded by the account alone: what cuts a person off, or unlinks,
+// must not be overlooked because the row was read before it and the account after.
+func (d *draft) meets(r *Member) bool {
+	m := d.membership(r.Org)
+	return m != nil && m.Member.ID == r.ID && m.Member.Status == r.Status && m.Member.Subject == r.Subject
 }
 
 // same refuses whoever is not the person that the address and the subject stood for before: addresses

@@ -283,7 +283,9 @@ func (d *draft) changes() (c Changes, wrote bool) {
 	c.NewStacks, c.Stacks, c.DeleteStacks = diffRows(d.stacks, func(s *Stack) StackID { return s.ID },
 		func(a, b *Stack) bool { return *a == *b })
 	c.NewRoles, c.Roles, c.DeleteRoles = diffRows(d.roles, func(r *StackRole) RoleID { return r.ID },
-		func(a, b *StackRole) bool { return a.Name == b.Name && a.Description == b.Description && slices.Equal(a.Permissions, b.Permissions) })
+		func(a, b *StackRole) bool {
+			return a.Name == b.Name && a.Description == b.Description && slices.Equal(a.Permissions, b.Permissions)
+		})
 	c.Revoked = append(c.Revoked, d.revoked...)
 	c.Effects, c.Counters = slices.Clip(d.effects), sumCounters(d.counted)
 	d.firewallEffects(&c)

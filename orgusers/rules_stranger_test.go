@@ -36,13 +36,13 @@ func (x *front) in(a orgusers.Actor, password string) (orgusers.SignIn, error) {
 	return x.Svc.Visitor(a).SignIn(world.Ctx(), "mia@acme.example", password)
 }
 
-// TestS112_DevicesShareTheirTries: who has signed in from thirty browsers has no more tries than from one.
+// TestS112_DevicesShareTheirTries: who has signed in from three browsers has no more tries than from one.
 func TestS112_DevicesShareTheirTries(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
 	factor, _ := x.enrolled()
 	var devices []string
-	for n := range 6 {
+	for n := range 3 {
 		in, err := x.Svc.Visitor(from(n)).EnterCode(world.Ctx(), x.SignIn("mia@acme.example").Token, factor.Code())
 		require.NoError(t, err)
 		devices = append(devices, in.Device)
@@ -58,7 +58,7 @@ func TestS112_DevicesShareTheirTries(t *testing.T) {
 	refused(t, err)
 	require.Empty(t, in)
 	x.Clock.Tick(15 * time.Minute)
-	_, err = x.in(by(77, devices[5]), world.Password)
+	_, err = x.in(by(77, devices[2]), world.Password)
 	require.NoError(t, err)
 }
 

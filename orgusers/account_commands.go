@@ -1,6 +1,9 @@
 package orgusers
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Leave is the command behind [Account.Leave] (R1.13).
 type Leave struct{ Org OrgID }
@@ -95,14 +98,28 @@ func (c *ResetPassword) decide(d *draft) error {
 
 // resetLink checks the state behind a password link: the newest one, in time, unused.
 func (d *draft) resetLink(l link) (*User, *Error) {
-	r := d.userByID[UserID(l.Subject)]
-	switch {
-	case r == nil, l.Operation == "", r.now.ResetLink != l.Operation:
+	return d.accountLink(l, func(u *User) (OperationID, time.Time) { return u.ResetLink, u.ResetExpires })
+}
+
+// mfaLink checks the state behind an MFA reset link.
+func (d *draft) mfaLink(l link) (*User, *Error) {
+	return d.accountLink(l, func(u *User) (OperationID, time.Time) { return u.MFAResetLink, u.MFAResetExpire })
+}
+
+// accountLink checks a link about an account against the one that is valid. Of who is active nowhere none
+// is (S-090).
+func (d *draft) accountLink(l link, valid func(*User) (OperationID, time.Time)) (*User, *Error) {
+	u := d.theUser()
+	if u == nil || l.Operation == "" || !d.person.belongs("") {
 		return nil, expired(ReasonLinkReplaced)
-	case !d.env.Now.Before(r.now.ResetExpires):
+	}
+	switch current, expires := valid(u); {
+	case current != l.Operation:
+		return nil, expired(ReasonLinkReplaced)
+	case !d.env.Now.Before(expires):
 		return nil, expired(ReasonLinkExpired)
 	}
-	return r.now, nil
+	return u, nil
 }
 
 // FinishMFAReset is the command behind [Visitor.ResetMFA]. The password is tried as at the door:
@@ -153,50 +170,57 @@ func (c *FinishMFAReset) decide(d *draft) error {
 	return nil
 }
 
-// ForgotPassword is the command behind [Visitor.ForgotPassword].
-type ForgotPassword struct {
-	key     AddressKey
-	counter Counter // raised with the commit
-}
+// ForgotPassword is the command behind [Visitor.ForgotPassword]. It looks at nothing and does the same for
+// everybody, so that neither its answer nor its work tells who exists (S-145): whether there is somebody,
+// [MailForgotten] finds out when the outbox comes to it.
+type ForgotPassword struct{ key AddressKey }
 
 // Action is [ActionForgotPassword].
 func (ForgotPassword) Action() Action { return ActionForgotPassword }
 
 func (ForgotPassword) validate(*Policy) []FieldError { return nil }
 
-func (c ForgotPassword) query(Actor) ViewQuery { return ViewQuery{Person: PersonQuery{Key: c.key}} }
+func (ForgotPassword) query(Actor) ViewQuery { return ViewQuery{} }
 
 func (ForgotPassword) authorize(d *draft) *Error { return d.byCredential() }
+
+func (c ForgotPassword) decide(d *draft) error {
+	e := d.effect(EffectForgotten, "", "")
+	e.Mail = MailData{To: string(c.key), IP: d.actor.IP, Agent: d.actor.Agent}
+	d.effects = append(d.effects, e)
+	return nil
+}
+
+// MailForgotten is what the outbox does for a [ForgotPassword].
+type MailForgotten struct {
+	key   AddressKey
+	asked OperationID // the link is that operation's, so that a repetition mails no second one
+}
+
+// Action is [ActionForgotPassword].
+func (MailForgotten) Action() Action { return ActionForgotPassword }
+
+func (MailForgotten) validate(*Policy) []FieldError { return nil }
+
+func (c MailForgotten) query(Actor) ViewQuery { return ViewQuery{Person: PersonQuery{Key: c.key}} }
+
+func (MailForgotten) authorize(d *draft) *Error { return d.byCredential() }
 
 // decide mails to nobody without an account, inactive everywhere, or in disabled organizations (R7.18). Who
 // signs in by single sign-on only may set a password too: it opens nothing until that is left (R2.24,
 // R2.30), and without one nobody can take an ownership over.
-//
-// Something is written for everybody: a commit takes longer than none (S-145).
-func (c ForgotPassword) decide(d *draft) error {
-	d.counted = append(d.counted, c.counter)
+func (c MailForgotten) decide(d *draft) error {
 	u := d.theUser()
-	if u == nil {
+	if u == nil || u.ResetLink == c.asked {
 		return nil
 	}
 	if _, _, refusal := d.next(u, &Session{}); refusal != nil {
 		return nil
 	}
+	d.op, d.report.Operation = c.asked, c.asked
 	d.mailReset("", u, MailPasswordReset, d.policy.Lifetimes.Forgotten)
 	d.record(note{user: u.ID, email: u.Address.Email, after: "reset mailed"})
 	return nil
-}
-
-// mfaLink checks the state behind an MFA reset link.
-func (d *draft) mfaLink(l link) (*User, *Error) {
-	r := d.userByID[UserID(l.Subject)]
-	switch {
-	case r == nil, l.Operation == "", r.now.MFAResetLink != l.Operation:
-		return nil, expired(ReasonLinkReplaced)
-	case !d.env.Now.Before(r.now.MFAResetExpire):
-		return nil, expired(ReasonLinkExpired)
-	}
-	return r.now, nil
 }
 
 // cleanPerson checks both parts of a person's name. The last name may be missing; the first too,

@@ -138,7 +138,7 @@ type MFAStatus struct {
 	Enrolled      bool
 	EnrolledAt    time.Time
 	RecoveryCodes int  // how many are left (S-121)
-	Required      bool // one of the person's organizations enforces it
+	Required      bool // an organization in which this session is good enforces it
 }
 
 // MFA says how the person's second factor stands.
@@ -150,7 +150,8 @@ func (a Account) MFA(ctx context.Context) (MFAStatus, error) {
 	u := d.theUser()
 	st := MFAStatus{Enrolled: u.MFA.Enrolled(), EnrolledAt: u.MFA.EnrolledAt, RecoveryCodes: u.MFA.RecoveryCodes()}
 	for i := range d.person.Memberships {
-		st.Required = st.Required || d.person.Memberships[i].Settings.Security.RequireMFA
+		m := &d.person.Memberships[i]
+		st.Required = st.Required || m.takes(d.actor.SSO) && m.Settings.Security.RequireMFA
 	}
 	return st, nil
 }

@@ -18,8 +18,8 @@ type Actor struct {
 	// ([EndSessions], [Deactivate]) works by refusing all that began before.
 	SignedInAt time.Time
 	// MFAAt is when a second factor was proved in this session; zero: it was not. ProvedAt is when a
-	// credential was given last; zero: at SignedInAt. It may lie before that, since a session can begin
-	// anew without one ([Account.EndOtherSessions]).
+	// credential was given last; zero: at SignedInAt, or with SSO nobody knows when. It may lie before
+	// SignedInAt, since a session can begin anew without one ([Account.EndOtherSessions]).
 	MFAAt, ProvedAt time.Time
 	// SSO is the organization whose identity provider signed the person in; empty: own credentials.
 	SSO     OrgID
@@ -40,9 +40,10 @@ func (a Actor) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Actor{%s session %s at %s from %s}", a.User, a.Session, a.SignedInAt.Format(time.RFC3339Nano), a.IP)
 }
 
-// provedAt is when a credential was given last.
+// provedAt is when a credential was given last; zero: nobody knows. A provider may sign in whom it has
+// asked for nothing.
 func (a *Actor) provedAt() time.Time {
-	if a.ProvedAt.IsZero() {
+	if a.ProvedAt.IsZero() && a.SSO == "" {
 		return a.SignedInAt
 	}
 	return a.ProvedAt

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type EffectKind string
 
 const (
 	EffectMail        EffectKind = "mail"         // hand [Effect.Mail] to the [Mailer]
+	EffectForgotten   EffectKind = "forgotten"    // mail a link to set a new password, if [MailData.To] is somebody's address
 	EffectEndSessions EffectKind = "sessions.end" // end the user's sessions that the host keeps ([Sessions])
 	EffectFirewall    EffectKind = "firewall"     // tell the [Firewall] how the user's, or without one the organization's, IP rules stand
 )
@@ -26,7 +28,7 @@ type Effect struct {
 	Kind      EffectKind
 	Member    MemberID
 	User      UserID
-	Mail      MailData  // for EffectMail
+	Mail      MailData  // for EffectMail; for EffectForgotten: the address, and who asked
 	Before    time.Time // for EffectEndSessions: sessions that began at or before it; for EffectFirewall: the end of the rule to watch
 	CreatedAt time.Time
 
@@ -84,6 +86,9 @@ type MailData struct {
 	Role      Role      `json:"role,omitempty"`
 	Message   string    `json:"message,omitempty"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the link; zero: never
+
+	IP    netip.Addr `json:"ip,omitzero"` // of who asked, of EffectForgotten
+	Agent string     `json:"agent,omitempty"`
 }
 
 // Mail is what a [Mailer] gets. Package mailer turns it into subject, text and HTML.

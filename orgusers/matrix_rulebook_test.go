@@ -14,7 +14,7 @@ package orgusers_test
 //	adm   ErrDenied not_administrator: needs the owner or an admin (R1.4, R1.6)
 //	own   ErrDenied not_owner: needs the owner, of the organization or the stack (R1.5, R3.9, R4.1)
 //	stay  ErrDenied owner_must_transfer: the owner cannot leave (R1.13)
-//	sess  ErrDenied session_ended
+//	sess  ErrDenied session_ended; deactivated everywhere, one has no session (R12.2)
 //	off   ErrDenied organization_disabled
 //
 // "does" is what a permitted call does to the store: read leaves all of it alone, log leaves an
@@ -70,22 +70,22 @@ Admin.OfferOwnership            write  ownership.offer            404    404  40
 Admin.ResendOwnership           write  ownership.resend           404    404  404     404     out      own    own   ok    sess  sess     off
 Admin.CancelOwnership           write  ownership.cancel           404    404  404     404     out      own    own   ok    sess  sess     off
 
-Account.Organizations           read   account.read*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Organizations           read   account.read*              404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
 Account.Leave                   write  member.leave               404    404  404     404     out      ok     ok    stay  sess  sess     off
-Account.Rename                  write  account.rename*            404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.Sessions                read   account.sessions*          404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.EndSession              write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.EndOtherSessions        write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.SignOut                 write  account.end_session*       404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.Prove                   any    account.prove*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.ChangePassword          write  account.change_password*   404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.MFA                     read   account.read*              404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.BeginMFA                read   account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
-Account.OpenIPRule              write  account.open_ip_rule*      404    404  404     404     out      ok     ok    ok    sess  sess     off
-Account.CloseIPRule             write  account.close_ip_rule*     404    404  404     404     404      ok     ok    ok    sess  sess     404
-Account.IPRules                 read   ip_rules.list*             404    404  ok      ok      ok       ok     ok    ok    sess  sess     ok
+Account.Rename                  write  account.rename*            404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.Sessions                read   account.sessions*          404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.EndSession              write  account.end_session*       404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.EndOtherSessions        write  account.end_session*       404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.SignOut                 write  account.end_session*       404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.Prove                   any    account.prove*              404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.ChangePassword          write  account.change_password*   404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.MFA                     read   account.read*              404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.BeginMFA                read   account.enrol_mfa*         404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.ConfirmMFA              write  account.enrol_mfa*         404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.NewRecoveryCodes        write  account.recovery_codes*    404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
+Account.OpenIPRule              write  account.open_ip_rule*      404    404  404     404     sess     ok     ok    ok    sess  sess     off
+Account.CloseIPRule             write  account.close_ip_rule*     404    404  404     404     sess     ok     ok    ok    sess  sess     404
+Account.IPRules                 read   ip_rules.list*             404    404  ok      ok      sess     ok     ok    ok    sess  sess     ok
 
 Visitor.SignIn                  any    -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.SignInSSO               write  member.sso_sign_in         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
@@ -93,7 +93,7 @@ Visitor.EnterCode               any    account.sign_in*          ok     ok   ok 
 Visitor.ChooseNewPassword       any    account.change_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.BeginEnrolment          read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.ConfirmEnrolment        any    account.enrol_mfa*         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
-Visitor.ForgotPassword          write  account.forgot_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
+Visitor.ForgotPassword          any    account.forgot_password*   ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       ok
 Visitor.InspectInvitation       read   -                          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.AcceptInvitation        write  invitation.accept          ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off
 Visitor.DeclineInvitation       write  invitation.decline         ok     ok   ok      ok      ok       ok     ok    ok    ok    ok       off

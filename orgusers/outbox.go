@@ -35,8 +35,9 @@ func (laterError) Error() string { return "it is not time yet" }
 // noting it, with the same [Mail.ID]. A mail that fails 12 times, over about a day, is given up and shows
 // among the dead letters; what ends sessions or tells the firewall is never given up, but tried again every
 // 6 hours in the end, and shows in [Operator.Backlog] with its tries and last error (Q25). [ErrPermanent] ends
-// either. A mail whose link is void by then is dropped. The error is the store's; a port's errors are kept with
-// the effect and logged.
+// either. A mail whose link is void by then is dropped. Whether a forgotten password is somebody's is found
+// out here, so that its mail goes with the call after. The error is the store's; a port's errors are kept
+// with the effect and logged.
 func (s *Service) Dispatch(ctx context.Context, n int) (int, error) {
 	now := s.now()
 	lease := s.newID()
@@ -137,7 +138,7 @@ func (s *Service) carry(ctx context.Context, e *Effect) Settlement {
 	}
 	s.log.WarnContext(ctx, "effect not carried out", "effect", string(e.ID), "kind", string(e.Kind), "mail", string(e.Mail.Kind), "attempt", e.Attempts, "err", err)
 	st := Settlement{LastError: cutText(err.Error(), 512), DueAt: s.now().Add(backoff(e.Attempts))}
-	st.Dead = errors.Is(err, ErrPermanent) || e.Kind == EffectMail && e.Attempts >= mailTries
+	st.Dead = errors.Is(err, ErrPermanent) || (e.Kind == EffectMail || e.Kind == EffectForgotten) && e.Attempts >= mailTries
 	return st
 }
 
@@ -166,6 +167,9 @@ func (s *Service) port(ctx context.Context, call func(ctx context.Context) error
 // deliver hands an effect to its port.
 func (s *Service) deliver(ctx context.Context, e *Effect) error {
 	switch e.Kind {
+	case EffectForgotten:
+		_, err := s.do(ctx, "Dispatch", Actor{IP: e.Mail.IP, Agent: e.Mail.Agent}, MailForgotten{AddressKey(e.Mail.To), e.Operation})
+		return err
 	case EffectEndSessions:
 		if s.sessions == nil {
 			return nil // the epoch has cut them already
@@ -223,7 +227,7 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 	case LinkOwnership:
 		q.Owner = true
 	default:
-		q.Org, q.Users = "", []UserID{e.User}
+		q.Org, q.Person = "", PersonQuery{User: e.User}
 	}
 	v, err := s.view(ctx, q)
 	if errors.Is(err, ErrNotFound) {

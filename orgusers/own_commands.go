@@ -53,14 +53,15 @@ func (c *own) query(Actor) ViewQuery {
 	return ViewQuery{Person: PersonQuery{User: c.user}, Counters: c.tries.keys()}
 }
 
-// authorize: the person, in a live session.
+// authorize: the person, in a live session. Who is active nowhere, by several organizations' hands, has
+// none (R12.2), as there is no sign-in (R2.13).
 func (c *own) authorize(d *draft) *Error {
 	u := d.theUser()
 	if u == nil || u.ID != d.actor.User {
 		return notFound()
 	}
 	d.role = actsAsMember
-	if !d.actor.SignedInAt.After(u.SessionsValidFrom) {
+	if !d.actor.SignedInAt.After(u.SessionsValidFrom) || !d.person.belongs(d.actor.SSO) {
 		return denied(ReasonSessionEnded)
 	}
 	return nil
@@ -102,14 +103,11 @@ func (d *draft) current() *row[Session] {
 
 // renew lets the actor's session go on under a new token, past an epoch of this moment.
 func (c *own) renew(d *draft, u *User, proved func(*Session)) {
-	s := Session{CreatedAt: d.actor.SignedInAt, MFAAt: d.actor.MFAAt, ProvedAt: d.actor.ProvedAt}
+	s := Session{CreatedAt: d.actor.SignedInAt, MFAAt: d.actor.MFAAt, ProvedAt: d.actor.provedAt()} // beginning anew is no proof
 	r := d.current()
 	if r != nil {
 		s = *r.was
 		r.now = nil
-	}
-	if s.ProvedAt.IsZero() {
-		s.ProvedAt = s.CreatedAt // beginning anew is no proof
 	}
 	proved(&s)
 	if !s.CreatedAt.After(u.SessionsValidFrom) {

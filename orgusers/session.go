@@ -137,6 +137,16 @@ type Person struct {
 	Sessions    []Session    // all, tickets and the ended too, sorted by CreatedAt and ID
 }
 
+// belongs reports whether a session, or a sign-in, of this kind can be good anywhere (R2.13, R12.2).
+func (p *Person) belongs(sso OrgID) bool {
+	for i := range p.Memberships {
+		if p.Memberships[i].counts(sso) {
+			return true
+		}
+	}
+	return false
+}
+
 // Membership is a person's row in one organization, with what that organization demands.
 type Membership struct {
 	Member   Member // without Grants
@@ -144,4 +154,16 @@ type Membership struct {
 	Disabled bool
 	OwnerID  UserID
 	Settings Settings
+}
+
+// counts reports whether the person is active there, and a session of this kind may be good there: by an
+// identity provider it is in that one organization.
+func (m *Membership) counts(sso OrgID) bool {
+	return m.Member.Status == StatusActive && (sso == "" || sso == m.Member.Org)
+}
+
+// takes reports whether a session of this kind is good there just now. What the others demand does not
+// concern it.
+func (m *Membership) takes(sso OrgID) bool {
+	return m.counts(sso) && !m.Disabled && (sso != "" || !m.organization().ssoOnly(&m.Member))
 }

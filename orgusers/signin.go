@@ -182,7 +182,7 @@ func (d *draft) next(u *User, s *Session) (Step, []OrgID, *Error) {
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
 		o := m.organization()
-		if m.Member.Status != StatusActive || s.SSO != "" && s.SSO != o.ID {
+		if !m.counts(s.SSO) {
 			continue
 		}
 		joined++
@@ -240,10 +240,7 @@ func (d *draft) begin(u *User, s *Session) {
 	}
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
-		if m.Member.Status != StatusActive || m.Disabled || s.SSO != "" && s.SSO != m.Member.Org {
-			continue
-		}
-		if s.SSO == "" && m.organization().ssoOnly(&m.Member) {
+		if !m.takes(s.SSO) {
 			continue // where the session is no good, its limits are none: a provider may have put the person there
 		}
 		tighten(&idle, m.Settings.Security.SessionIdle)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -23,6 +24,10 @@ type Assertion struct {
 	Name Name
 	// Groups are looked at with role mapping only (R2.27). Case and spaces count (R2.29).
 	Groups []string
+	// AuthenticatedAt is when the person gave the provider a credential: auth_time in OpenID Connect,
+	// AuthnInstant in SAML. Zero: the provider does not say, and the session is no fresh proof. For what
+	// answers [ErrReauth] the host has the provider ask again (max_age, ForceAuthn), and signs in anew.
+	AuthenticatedAt time.Time
 }
 
 // SSOSignIn is the command behind [Visitor.SignInSSO].
@@ -128,7 +133,15 @@ func (c *SSOSignIn) decide(d *draft) error {
 	} else {
 		d.record(note{member: r.now, before: before, after: describeProvided(r.now)})
 	}
-	return c.proceed(d, u, Session{SSO: c.said.Org, ProvedAt: d.env.Now})
+	return c.proceed(d, u, Session{SSO: c.said.Org, ProvedAt: c.provedAt(d)})
+}
+
+// provedAt is when the provider saw a credential; by a clock that is ahead of ours, now (S-063).
+func (c *SSOSignIn) provedAt(d *draft) time.Time {
+	if at := micro(c.said.AuthenticatedAt); at.Before(d.env.Now) {
+		return at
+	}
+	return d.env.Now
 }
 
 // meets reports whether the row is as it was when the account was read. A sign-in that leaves the

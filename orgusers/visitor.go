@@ -181,7 +181,7 @@ func (v Visitor) ResetMFA(ctx context.Context, token, password string) error {
 
 // look reads the account that a link is about.
 func (v Visitor) look(ctx context.Context, l link) (*draft, error) {
-	view, err := v.s.view(ctx, ViewQuery{Users: []UserID{UserID(l.Subject)}})
+	view, err := v.s.view(ctx, ViewQuery{Person: PersonQuery{User: UserID(l.Subject)}})
 	if err != nil {
 		return nil, stored(err)
 	}

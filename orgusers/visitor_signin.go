@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"time"
 )
 
@@ -147,8 +146,10 @@ func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) 
 }
 
 // ForgotPassword mails a link to set a new password, if there is an account with this address; to who
-// signs in by single sign-on only, too, for the day it is needed. It answers the same whether there is (S-104, S-145), and locks nobody out. At most 3 an hour
-// and 10 a day are mailed to one address, and 20 an hour asked for from one IP (C5).
+// signs in by single sign-on only, too, for the day it is needed. It locks nobody out. It answers the same
+// whether there is one, after the same work (S-104, S-145): [Service.Dispatch] looks, and mails with its
+// next call. At most 3 an hour and 10 a day are mailed to one address, and 20 an hour asked for from one
+// IP (C5).
 func (v Visitor) ForgotPassword(ctx context.Context, email string) error {
 	const op = "Visitor.ForgotPassword"
 	origin, err := v.origin.clean()
@@ -178,8 +179,6 @@ func (v Visitor) ForgotPassword(ctx context.Context, email string) error {
 			return named(op, err)
 		}
 	}
-	begin := v.s.now().Truncate(day)
-	asked := Counter{Key: fmt.Sprintf("%sasked/%d", name, begin.Unix()), Add: 1, ExpiresAt: begin.Add(day)}
-	_, err = v.s.do(ctx, op, v.origin, ForgotPassword{a.Key, asked})
+	_, err = v.s.do(ctx, op, v.origin, ForgotPassword{a.Key})
 	return err
 }

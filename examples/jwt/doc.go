@@ -14,6 +14,10 @@
 //     what began at or before it: a sign-in 0.7 s after the second that follows the end of the
 //     sessions 0.3 s after it would read as earlier, and be refused until the second is over.
 //
+// Two more claims stand beside it, mfa_at and proved_at, for [orgusers.Actor.MFAAt] and ProvedAt: without
+// them a renewed token would pass for a fresh proof of who it is, and a second factor would be lost. A
+// session is renewed for twelve hours after the last proof, and no longer.
+//
 // A host whose issuer gives nothing better takes auth_time, or iat if tokens are never renewed, as it
 // is: rounded down it errs on the refusing side. It must not be rounded up.
 package main

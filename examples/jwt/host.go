@@ -40,10 +40,37 @@ func (h *Host) Handler() http.Handler {
 			refuse(w, err)
 			return
 		}
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = io.WriteString(w, token)
+		give(w, token)
+	}))
+	// What the person does to the own account may end the session or prove it anew; it goes on with the times
+	// that come back, in the answer.
+	mux.Handle("POST /orgs/{org}/me/end-other-sessions", h.guard(func(w http.ResponseWriter, r *http.Request, c call) {
+		renewed, err := h.Svc.Account(c.actor).EndOtherSessions(r.Context())
+		h.goOn(w, c.actor, renewed, err)
+	}))
+	mux.Handle("POST /orgs/{org}/me/prove", h.guard(func(w http.ResponseWriter, r *http.Request, c call) {
+		renewed, err := h.Svc.Account(c.actor).Prove(r.Context(), r.PostFormValue("password"), r.PostFormValue("code"))
+		h.goOn(w, c.actor, renewed, err)
 	}))
 	return mux
+}
+
+func (h *Host) goOn(w http.ResponseWriter, a orgusers.Actor, renewed orgusers.Renewed, err error) {
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	token, err := h.Tokens.GoOn(a, renewed)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	give(w, token)
+}
+
+func give(w http.ResponseWriter, token string) {
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, token)
 }
 
 // call is who calls, and what that person may do in the organization of the path, just now.
@@ -79,6 +106,8 @@ func (h *Host) guard(next func(http.ResponseWriter, *http.Request, call)) http.H
 func refuse(w http.ResponseWriter, err error) {
 	var e *orgusers.Error
 	switch {
+	case errors.Is(err, errTooOld):
+		http.Error(w, err.Error(), http.StatusUnauthorized)
 	case !errors.As(err, &e):
 		http.Error(w, "try later", http.StatusInternalServerError)
 	case e.Reason == orgusers.ReasonSessionEnded:

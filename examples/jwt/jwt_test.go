@@ -35,7 +35,7 @@ func newFixture(t *testing.T) *fixture {
 }
 
 func (f *fixture) signIn(user orgusers.UserID) string {
-	token, err := f.host.Tokens.SignIn(user)
+	token, err := f.host.Tokens.SignIn(user, time.Time{})
 	require.NoError(f.t, err)
 	return token
 }
@@ -109,6 +109,59 @@ func TestRenewalKeepsTheSignIn(t *testing.T) {
 	f.call(http.StatusUnauthorized, token, "GET", "/me")
 }
 
+// S-063: neither a renewal nor what ends all other sessions is a proof, and neither lets a session go on for
+// ever; a proof and a second factor are kept.
+func TestS063_WhatIsNoProof(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	actor := func(token string) orgusers.Actor {
+		a, err := f.host.Tokens.Actor(token)
+		require.NoError(t, err)
+		return a
+	}
+	demand := func(token string) error {
+		return f.host.Svc.Admin(actor(token), f.org).SetSecurity(t.Context(), orgusers.Security{MinPassword: 20})
+	}
+	token := f.signIn(f.owner)
+	began := actor(token).ProvedAt
+	require.Equal(t, f.now, began)
+	require.NoError(t, demand(token))
+	f.now = f.now.Add(40 * time.Minute)
+	for _, path := range []string{"/renew", "/me/end-other-sessions"} {
+		old := token
+		token = f.call(http.StatusOK, token, "POST", path)
+		require.Equal(t, began, actor(token).ProvedAt)
+		require.ErrorIs(t, demand(token), orgusers.ErrReauth)
+		f.now = f.now.Add(time.Second)
+		if path != "/renew" {
+			f.call(http.StatusUnauthorized, old, "GET", "/me")
+		}
+	}
+
+	ben := f.signIn(f.ben.User)
+	f.now = f.now.Add(40 * time.Minute)
+	token = f.call(http.StatusOK, token, "POST", "/renew")
+	renewed, err := f.host.Svc.Account(actor(ben)).Prove(t.Context(), "a long sentence nobody guesses", "")
+	require.NoError(t, err)
+	ben, err = f.host.Tokens.GoOn(actor(ben), renewed)
+	require.NoError(t, err)
+	require.Equal(t, f.now, actor(ben).ProvedAt)
+	require.True(t, actor(ben).MFAAt.IsZero())
+	coded, err := f.host.Tokens.SignIn(f.ben.User, f.now)
+	require.NoError(t, err)
+	require.Equal(t, f.now, actor(f.call(http.StatusOK, coded, "POST", "/renew")).MFAAt)
+
+	for f.now.Before(began.Add(11 * time.Hour)) { // a stolen token, kept alive by every means
+		f.now = f.now.Add(30 * time.Minute)
+		token = f.call(http.StatusOK, token, "POST", "/me/end-other-sessions")
+	}
+	f.now = began.Add(12 * time.Hour)
+	token, err = f.host.Tokens.issue(actor(token))
+	require.NoError(t, err)
+	f.call(http.StatusUnauthorized, token, "POST", "/renew")
+	f.call(http.StatusUnauthorized, token, "POST", "/me/end-other-sessions")
+}
+
 // A demotion counts with the next request, on the organization and on the stack.
 func TestS066_DemotionCountsAtOnce(t *testing.T) {
 	t.Parallel()
@@ -139,7 +192,7 @@ func TestS005_ForgedTokens(t *testing.T) {
 		return claims{RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: tokens.Issuer, Audience: jwt.ClaimStrings{tokens.Audience}, Subject: string(f.owner), ID: "s",
 			IssuedAt: jwt.NewNumericDate(f.now), ExpiresAt: jwt.NewNumericDate(f.now.Add(time.Minute)),
-		}, SignedIn: f.now.UnixMicro()}
+		}, SignedIn: f.now.UnixMicro(), Proved: f.now.UnixMicro()}
 	}
 	sign := func(m jwt.SigningMethod, c jwt.Claims, key any) string {
 		token, err := jwt.NewWithClaims(m, c).SignedString(key)
@@ -169,6 +222,9 @@ func TestS005_ForgedTokens(t *testing.T) {
 		"issued never":      func(c *claims) { c.IssuedAt = nil },
 		"nobody":            func(c *claims) { c.Subject = "" },
 		"no session":        func(c *claims) { c.ID = "" },
+		"proved never":      func(c *claims) { c.Proved = 0 },
+		"proved in 2100":    func(c *claims) { c.Proved = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() },
+		"a code in 2100":    func(c *claims) { c.MFA = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() },
 		"signed in never":   func(c *claims) { c.SignedIn = 0 },
 		"signed in in 2100": func(c *claims) { c.SignedIn = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() },
 	} {

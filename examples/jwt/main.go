@@ -53,11 +53,11 @@ func run(ctx context.Context) error {
 	}
 	publish := "/stacks/" + string(s.stack) + "/publish"
 
-	olivia, err := s.host.Tokens.SignIn(s.owner)
+	olivia, err := s.host.Tokens.SignIn(s.owner, time.Time{})
 	if err != nil {
 		return err
 	}
-	ben, err := s.host.Tokens.SignIn(s.ben.User)
+	ben, err := s.host.Tokens.SignIn(s.ben.User, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func run(ctx context.Context) error {
 	call("Olivia ends Ben's sessions", olivia, "POST", "/members/"+string(s.ben.ID)+"/end-sessions")
 	call("Ben opens a page", ben, "GET", "/me")
 	call("Ben asks for another token with it", ben, "POST", "/renew")
-	if ben, err = s.host.Tokens.SignIn(s.ben.User); err != nil {
+	if ben, err = s.host.Tokens.SignIn(s.ben.User, time.Time{}); err != nil {
 		return err
 	}
 	call("Ben has signed in again, and opens a page", ben, "GET", "/me")
@@ -125,7 +125,7 @@ func newStory(ctx context.Context, now func() time.Time) (*story, error) {
 		return nil, err
 	}
 	s := &story{host: &Host{Svc: svc, Tokens: &Tokens{
-		Key: sign, Issuer: "https://cms.acme.example", Audience: "https://cms.acme.example/api", Lifetime: time.Hour, Now: now,
+		Key: sign, Issuer: "https://cms.acme.example", Audience: "https://cms.acme.example/api", Lifetime: time.Hour, Longest: 12 * time.Hour, Now: now,
 	}}}
 	support := svc.Operator(orgusers.Actor{User: "support"})
 	if s.org, err = support.CreateOrganization(ctx, orgusers.NewOrganization{Name: "Acme", Owner: "olivia@acme.example"}); err != nil {

@@ -12,6 +12,9 @@
 //   - The algorithm is set by the host, neither by the token nor by what the provider announces.
 //   - The nonce, the authorized party and, where the answer has one, the issuer are compared.
 //
+// A provider lets in whom it has asked for nothing today. So what needs a fresh proof is not got by signing in
+// again, but by having the provider ask (max_age) and reading when it did (auth_time); see [Host.Demand].
+//
 // A person is who the issuer's subject says. The address is for show and for invitations, and only
 // if the provider has verified it; addresses change hands.
 //

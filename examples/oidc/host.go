@@ -60,7 +60,7 @@ func (h *Host) SignIn(w http.ResponseWriter, r *http.Request, a Assertion) {
 		return
 	}
 	in, err := h.Svc.Visitor(origin(r)).SignInSSO(r.Context(), orgusers.Assertion{
-		Org: h.Org, Subject: a.Subject, Email: a.Email, Groups: a.Groups,
+		Org: h.Org, Subject: a.Subject, Email: a.Email, Groups: a.Groups, AuthenticatedAt: a.AuthenticatedAt,
 	})
 	if err != nil {
 		var e *orgusers.Error
@@ -80,11 +80,7 @@ func (h *Host) SignIn(w http.ResponseWriter, r *http.Request, a Assertion) {
 
 // Me is a page of the host: who is signed in, and as what, just now.
 func (h *Host) Me(w http.ResponseWriter, r *http.Request) {
-	token := ""
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		token = c.Value
-	}
-	actor, err := h.Svc.Authenticate(r.Context(), token, origin(r))
+	actor, err := h.actor(r)
 	if err != nil {
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 		return
@@ -95,6 +91,34 @@ func (h *Host) Me(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = fmt.Fprintln(w, "role:", access.Role)
+}
+
+// Demand is an action that needs a fresh proof: how long new passwords must be. Who has none of the last 15
+// minutes is sent to give the provider a credential ([Relying]), and comes back in another session.
+func (h *Host) Demand(w http.ResponseWriter, r *http.Request) {
+	actor, err := h.actor(r)
+	if err != nil {
+		http.Error(w, "sign in first", http.StatusUnauthorized)
+		return
+	}
+	err = h.Svc.Admin(actor, h.Org).SetSecurity(r.Context(), orgusers.Security{MinPassword: 20})
+	switch {
+	case errors.Is(err, orgusers.ErrReauth):
+		http.Redirect(w, r, "/sso/start?fresh=yes", http.StatusSeeOther)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusForbidden)
+	default:
+		_, _ = fmt.Fprintln(w, "done")
+	}
+}
+
+// actor is who is behind a request.
+func (h *Host) actor(r *http.Request) (orgusers.Actor, error) {
+	token := ""
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		token = c.Value
+	}
+	return h.Svc.Authenticate(r.Context(), token, origin(r))
 }
 
 func origin(r *http.Request) orgusers.Actor {

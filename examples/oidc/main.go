@@ -52,6 +52,7 @@ func run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/sso/", rp.Handler())
 	mux.HandleFunc("GET /me", host.Me)
+	mux.HandleFunc("POST /demand", host.Demand)
 	defer serve(here, mux).Close()
 
 	browse := func(what, url string, browser *http.Client) error {

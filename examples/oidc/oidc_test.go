@@ -147,13 +147,37 @@ func TestAssertion(t *testing.T) {
 	t.Parallel()
 	c := newConversation(t)
 	b := c.browser()
+	long := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	c.provider.since["s1"] = long
 	require.Equal(t, Assertion{
-		Issuer: c.provider.Issuer, Subject: "s1", Email: "jane@acme.example", EmailVerified: true, Groups: []string{"editors", "staff"},
+		Issuer: c.provider.Issuer, Subject: "s1", Email: "jane@acme.example", EmailVerified: true, Groups: []string{"editors", "staff"}, AuthenticatedAt: long,
 	}, b.accepted(b.answer("jane")))
 	a := b.accepted(b.answer("mal"))
 	require.Equal(t, "s2", a.Subject, "the subject says who it is, not the address")
 	require.False(t, a.EmailVerified)
 	require.ErrorIs(t, b.turnedAway(b.answer("nobody")), errRefused)
+}
+
+// S-063: the provider is made to ask for a credential, and an answer that does not say it did is none.
+func TestS063_Fresh(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	b := c.browser()
+	long := time.Now().Add(-time.Hour)
+	c.provider.since["s1"] = long
+	require.WithinDuration(t, long, b.accepted(b.answer("jane")).AuthenticatedAt, time.Second, "signed in as it was")
+	require.WithinDuration(t, time.Now(), b.accepted(b.answer("jane&fresh=yes")).AuthenticatedAt, skew)
+
+	sign := c.provider.sign
+	for name, change := range map[string]func(jwt.MapClaims){
+		"not said": func(m jwt.MapClaims) { delete(m, "auth_time") },
+		"too old":  func(m jwt.MapClaims) { m["auth_time"] = long.Unix() },
+		"nothing":  func(m jwt.MapClaims) { m["auth_time"] = 0 },
+	} {
+		c.provider.sign = func(m jwt.MapClaims) (string, error) { change(m); return sign(m) }
+		require.ErrorIs(t, b.turnedAway(b.answer("jane&fresh=yes")), errStale, name)
+		b.accepted(b.answer("jane"))
+	}
 }
 
 // An answer is for the browser that asked, once, in time, from the provider that was asked.
@@ -356,6 +380,19 @@ func TestHost(t *testing.T) {
 	promoted, _, _ := signIn(jane)
 	require.Equal(t, "role: admin", look(promoted))
 	require.Equal(t, "role: admin", look(me), "a role is the person's, not the session's")
+
+	demand := func(at time.Time) *httptest.ResponseRecorder {
+		jane.AuthenticatedAt = at
+		r, _, _ := signIn(jane)
+		w := httptest.NewRecorder()
+		h.Demand(w, r)
+		return w
+	}
+	for _, at := range []time.Time{{}, time.Now().Add(-time.Hour)} {
+		w := demand(at)
+		require.Equal(t, []any{http.StatusSeeOther, "/sso/start?fresh=yes"}, []any{w.Code, w.Header().Get("Location")})
+	}
+	require.Equal(t, http.StatusOK, demand(time.Now().Truncate(time.Second)).Code)
 
 	for want, change := range map[orgusers.Reason]func(a *Assertion){
 		orgusers.ReasonSSOGroups:  func(a *Assertion) { a.Groups = []string{"Editors"} },

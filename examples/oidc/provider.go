@@ -19,7 +19,7 @@ import (
 )
 
 // Provider is a small OpenID provider with one client. It asks for no password: whoever the login
-// hint names is signed in.
+// hint names is signed in, and stays so until asked to sign in anew.
 type Provider struct {
 	Issuer                 string
 	Client, Secret, Return string // the client's id, secret and redirect URI
@@ -29,6 +29,7 @@ type Provider struct {
 	sign   func(jwt.MapClaims) (string, error) // the provider's own; tests put others
 	mu     sync.Mutex
 	grants map[string]grant
+	since  map[string]time.Time // when who is signed in has signed in, by subject
 }
 
 // Person is somebody the provider knows.
@@ -43,6 +44,7 @@ type grant struct {
 	person           Person
 	nonce, challenge string
 	until            time.Time
+	signedIn         time.Time
 }
 
 const keyID = "k1"
@@ -53,7 +55,7 @@ func NewProvider(issuer, client, secret, returnTo string, people map[string]Pers
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{Issuer: issuer, Client: client, Secret: secret, Return: returnTo, People: people, key: key, grants: map[string]grant{}}
+	p := &Provider{Issuer: issuer, Client: client, Secret: secret, Return: returnTo, People: people, key: key, grants: map[string]grant{}, since: map[string]time.Time{}}
 	p.sign = func(c jwt.MapClaims) (string, error) { return signed(jwt.SigningMethodES256, c, key) }
 	return p, nil
 }
@@ -114,9 +116,14 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		back.Set("error", "access_denied")
 	default:
-		code := rand.Text()
+		code, now := rand.Text(), time.Now()
 		p.mu.Lock()
-		p.grants[code] = grant{person: person, nonce: q.Get("nonce"), challenge: q.Get("code_challenge"), until: time.Now().Add(time.Minute)}
+		if _, in := p.since[person.Subject]; !in || q.Get("prompt") == "login" || q.Get("max_age") == "0" {
+			p.since[person.Subject] = now
+		}
+		p.grants[code] = grant{
+			person: person, nonce: q.Get("nonce"), challenge: q.Get("code_challenge"), until: now.Add(time.Minute), signedIn: p.since[person.Subject],
+		}
 		p.mu.Unlock()
 		back.Set("code", code)
 	}
@@ -146,7 +153,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	half := sha256.Sum256([]byte(access))
 	id, err := p.sign(jwt.MapClaims{
 		"iss": p.Issuer, "aud": p.Client, "sub": g.person.Subject, "nonce": g.nonce,
-		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "at_hash": base64.RawURLEncoding.EncodeToString(half[:16]),
+		"auth_time": g.signedIn.Unix(), "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "at_hash": base64.RawURLEncoding.EncodeToString(half[:16]),
 		"email": g.person.Email, "email_verified": g.person.EmailVerified, "groups": g.person.Groups,
 	})
 	if err != nil {

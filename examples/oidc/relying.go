@@ -21,6 +21,7 @@ type Assertion struct {
 	Email           string
 	EmailVerified   bool // false: the address proves nothing
 	Groups          []string
+	AuthenticatedAt time.Time // when the person gave the provider a credential; zero: it does not say
 }
 
 // Relying is the host's side of the conversation with one provider.
@@ -45,12 +46,14 @@ type Relying struct {
 type pending struct {
 	browser, nonce, verifier string
 	until                    time.Time
+	since                    time.Time // the provider is to ask for a credential after it; zero: as it likes
 }
 
 const (
 	cookie     = "sso_browser"
 	patience   = 10 * time.Minute
 	maxPending = 10_000
+	skew       = time.Minute // between the provider's clock and ours
 )
 
 // NewRelying asks the provider for its configuration. base is the host's own address.
@@ -84,10 +87,16 @@ func (rp *Relying) Handler() http.Handler {
 	return mux
 }
 
-// start sends the browser to the provider.
+// start sends the browser to the provider; with "fresh" in the query, to be asked for a credential whoever
+// is signed in there. That is how a person proves anew who it is.
 func (rp *Relying) start(w http.ResponseWriter, r *http.Request) {
 	state := rand.Text()
 	p := pending{browser: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), until: rp.Now().Add(patience)}
+	ask := []oauth2.AuthCodeOption{oidc.Nonce(p.nonce), oauth2.S256ChallengeOption(p.verifier), oauth2.SetAuthURLParam("login_hint", r.FormValue("hint"))}
+	if r.FormValue("fresh") != "" { // max_age makes the provider say auth_time; prompt is for those that take 0 for none
+		p.since = rp.Now()
+		ask = append(ask, oauth2.SetAuthURLParam("max_age", "0"), oauth2.SetAuthURLParam("prompt", "login"))
+	}
 	if !rp.remember(state, p) {
 		http.Error(w, "too many are signing in; try again shortly", http.StatusServiceUnavailable)
 		return
@@ -96,8 +105,7 @@ func (rp *Relying) start(w http.ResponseWriter, r *http.Request) {
 		Name: cookie, Value: p.browser, Path: "/sso/", MaxAge: int(patience.Seconds()),
 		HttpOnly: true, Secure: rp.secure, SameSite: http.SameSiteLaxMode, // Lax: the provider sends the browser back
 	})
-	http.Redirect(w, r, rp.oauth.AuthCodeURL(state, oidc.Nonce(p.nonce), oauth2.S256ChallengeOption(p.verifier),
-		oauth2.SetAuthURLParam("login_hint", r.FormValue("hint"))), http.StatusSeeOther)
+	http.Redirect(w, r, rp.oauth.AuthCodeURL(state, ask...), http.StatusSeeOther)
 }
 
 // callback takes the provider's answer. What was wrong with it is for the host's log; the browser is
@@ -122,6 +130,7 @@ var (
 	errNonce    = errors.New("the ID token answers another question")
 	errParty    = errors.New("the ID token was made for another client")
 	errNoPerson = errors.New("the ID token names nobody")
+	errStale    = errors.New("the provider has not asked for a credential anew")
 )
 
 // assertion checks the provider's answer and everything it leads to.
@@ -163,6 +172,7 @@ func (rp *Relying) assertion(r *http.Request) (Assertion, error) {
 		Email         string   `json:"email"`
 		EmailVerified bool     `json:"email_verified"`
 		Groups        []string `json:"groups"`
+		AuthTime      int64    `json:"auth_time"`
 	}
 	if err := id.Claims(&c); err != nil {
 		return Assertion{}, err
@@ -173,7 +183,14 @@ func (rp *Relying) assertion(r *http.Request) (Assertion, error) {
 	if id.Subject == "" {
 		return Assertion{}, errNoPerson
 	}
-	return Assertion{Issuer: id.Issuer, Subject: id.Subject, Email: c.Email, EmailVerified: c.EmailVerified, Groups: c.Groups}, nil
+	a := Assertion{Issuer: id.Issuer, Subject: id.Subject, Email: c.Email, EmailVerified: c.EmailVerified, Groups: c.Groups}
+	if c.AuthTime > 0 {
+		a.AuthenticatedAt = time.Unix(c.AuthTime, 0).UTC()
+	}
+	if a.AuthenticatedAt.Before(p.since.Add(-skew)) && !p.since.IsZero() { // browsers can take parameters away
+		return Assertion{}, errStale
+	}
+	return a, nil
 }
 
 // remember keeps a sign-in under way, if there is room.

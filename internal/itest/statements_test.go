@@ -366,6 +366,26 @@ func TestP8_SignIn(t *testing.T) {
 	}
 }
 
+// TestS145_ForgottenStatements: whether somebody has the address changes nothing of what is done while the
+// caller waits, nor of the row that is left behind.
+func TestS145_ForgottenStatements(t *testing.T) {
+	t.Parallel()
+	w, control := countedWorld(t, sqliteDatabase(t))
+	suite.NewOrg(t, w, "acme", "owner@acme.example", suite.Person{Email: "m@acme.example", Change: func(u *orgusers.User) { u.Password = world.CheapHash() }})
+	visitor := w.Svc.Visitor(w.Actor(""))
+	var rows []orgusers.Effect
+	for n, who := range []string{"m", "n"} {
+		require.Equal(t, cost{writes: 4}, costOf(control, func() { require.NoError(t, visitor.ForgotPassword(world.Ctx(), who+"@acme.example")) }), who)
+		rows = append(rows, w.Outbox(false)[n])
+		e := &rows[n]
+		require.Equal(t, who+"@acme.example", e.Mail.To)
+		e.ID, e.Operation, e.Mail.To = "", "", ""
+	}
+	require.Equal(t, rows[0], rows[1])
+	w.Dispatch()
+	require.Len(t, w.Inbox.All(), 1)
+}
+
 // TestP8_SignInTakesAHashAnd3Milliseconds on SQLite, and so hashes once: decided by the quickest of each,
 // taken by turns, which a busy machine leaves alone.
 func TestP8_SignInTakesAHashAnd3Milliseconds(t *testing.T) { //nolint:paralleltest // it measures

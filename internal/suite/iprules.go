@@ -507,7 +507,7 @@ func nothingOpensAfter(t *testing.T, s *site) {
 	_, err = s.w.Visitor().SignIn(world.Ctx(), s.email("member"), world.Password)
 	fails(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 	_, err = s.w.Svc.Account(s.session(s.member)).OpenIPRule(world.Ctx(), s.ID, "db", time.Hour)
-	fails(t, err, orgusers.ErrDenied, orgusers.ReasonNotJoined)
+	fails(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
 	s.settled(false, "db")
 }
 
@@ -574,6 +574,7 @@ func whoMayOpen(t *testing.T, s *site) {
 	s.w.PatchOrg(s.ID, func(o *orgusers.Organization) { o.Settings.Security.RequireMFA = true })
 	fails(t, try(a, s.ID, "db", time.Hour), orgusers.ErrDenied, orgusers.ReasonMFARequired)
 	s.w.PatchOrg(s.ID, func(o *orgusers.Organization) { o.Settings.Security.RequireMFA = false })
+	other.Join(s.email("member"), orgusers.RoleMember)
 	b = a
 	b.SSO = other.ID
 	fails(t, try(b, s.ID, "db", time.Hour), orgusers.ErrDenied, orgusers.ReasonSSOElsewhere)
@@ -643,8 +644,10 @@ func onesOwnRules(t *testing.T, s *site) {
 	theirs, err := s.w.Svc.Account(admin).IPRules(world.Ctx())
 	require.NoError(t, err)
 	require.Empty(t, theirs)
+	other := NewOrg(t, s.w, "Other", "boss@other.example")
+	other.Join(s.email("member"), orgusers.RoleMember)
 	sso := a
-	sso.SSO = "another organization"
+	sso.SSO = other.ID
 	mine, err := s.w.Svc.Account(sso).IPRules(world.Ctx())
 	require.NoError(t, err)
 	require.Empty(t, mine, "an identity provider is told nothing of the others")

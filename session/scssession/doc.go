@@ -12,7 +12,7 @@
 //
 // In the handler that has found out who somebody is, inside the manager's LoadAndSave:
 //
-//	err := sessions.SignIn(r.Context(), user)
+//	err := sessions.SignIn(r.Context(), orgusers.Actor{User: user}) // MFAAt, if a second factor was given
 //
 // and in every other one:
 //
@@ -20,8 +20,13 @@
 //	…
 //	access, err := svc.Access(r.Context(), actor, org)
 //
-// To sign somebody out is the manager's Destroy, and to give a session another token, as after a
-// second factor, its RenewToken; the index follows.
+// Whatever of [orgusers.Account] returns an [orgusers.Renewed] has ended the session, or was a proof of who
+// it is. It goes on by
+//
+//	err := sessions.Renew(r.Context(), renewed)
+//
+// and not by SignIn, which is for who has given a credential: what needs a fresh proof would take it for one.
+// To sign somebody out is the manager's Destroy; the index follows.
 //
 // # The index
 //
@@ -45,7 +50,8 @@
 //     under way meanwhile, and that scs would save afterwards, does not bring its session back.
 //   - The token is known to the person's browser and to nobody else: store and index have its hash
 //     (S-134), the audit trail a name made from it in another way.
-//   - The token changes when somebody signs in (S-133).
+//   - The token changes when somebody signs in or is renewed (S-133). A renewal ends when the session
+//     would have.
 //
 // The clocks of hosts that share a store should agree: a sign-in on a machine that is a second
 // behind is refused within that second after the person's sessions were ended.

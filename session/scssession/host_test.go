@@ -42,7 +42,7 @@ func newHost(t *testing.T) *host {
 	var err error
 	h.sessions, err = scssession.New(h.manager, scssession.Config{Index: scssession.NewMemoryIndex(), Now: clock.Now})
 	require.NoError(t, err)
-	h.World = world.New(t, orgstore.New(), func(c *orgusers.Config) { c.Sessions, c.Now = h.sessions, clock.Now })
+	h.World = world.New(t, orgstore.New(), func(c *orgusers.Config) { c.Sessions, c.Now, c.Policy.StepUp = h.sessions, clock.Now, nil })
 	h.Clock = clock
 	h.org = h.NewOrg("acme", "olive@acme.example")
 
@@ -50,7 +50,7 @@ func newHost(t *testing.T) *host {
 	mux.HandleFunc("GET /hello", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /visit", func(_ http.ResponseWriter, r *http.Request) { h.manager.Put(r.Context(), "cart", "full") })
 	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
-		if err := h.sessions.SignIn(r.Context(), orgusers.UserID(r.FormValue("user"))); err != nil {
+		if err := h.sessions.SignIn(r.Context(), orgusers.Actor{User: orgusers.UserID(r.FormValue("user"))}); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})

@@ -73,25 +73,66 @@ func New(manager *scs.SessionManager, c Config) (*Sessions, error) {
 var errReplaced = errors.New("scssession: the manager's store or HashTokenInStore was changed after New: sessions would not be found")
 
 // SignIn makes the session of a request, under the manager's LoadAndSave, that of a person whom the
-// host has just identified. It begins now, under a new token (S-133). What the session held before
-// stays, unless it was another person's.
-func (s *Sessions) SignIn(ctx context.Context, user orgusers.UserID) error {
-	if s.manager.Store != scs.Store(s.store) || !s.manager.HashTokenInStore {
-		return errReplaced
+// host has just identified, under a new token (S-133). What the session held before stays, unless it was
+// another person's.
+//
+// Of the actor, User, SSO and the times are kept. MFAAt is when a second factor was given; ProvedAt, when
+// the identity provider asked for a credential, if it was that which identified the person. SignedInAt may
+// be zero: now.
+func (s *Sessions) SignIn(ctx context.Context, who orgusers.Actor) error {
+	if err := s.unchanged(); err != nil {
+		return err
 	}
-	if user == "" || len(user) > 64 {
+	if who.User == "" || len(who.User) > 64 {
 		return &orgusers.Error{Op: "scssession.SignIn", Kind: orgusers.ErrInvalid, Fields: []orgusers.FieldError{
 			{Field: "user", Reason: orgusers.ReasonSyntax, Message: "must be an account's id, of up to 64 characters"},
 		}}
 	}
-	value, err := json.Marshal(signedIn{User: user, Since: s.now().UnixMicro()})
-	if err != nil {
-		return err
+	if who.SignedInAt.IsZero() {
+		who.SignedInAt = s.now()
 	}
-	if was, ok := readSignedIn(s.manager.Get(ctx, valueKey)); ok && was.User != user {
+	if was, ok := readSignedIn(s.manager.Get(ctx, valueKey)); ok && was.User != who.User {
 		if err := s.manager.Clear(ctx); err != nil {
 			return err
 		}
+	}
+	return s.put(ctx, who)
+}
+
+// Renew lets the session of a request go on after what has ended it, or what has proved who it is: with
+// the times of [orgusers.Renewed], under a new token, and no longer than before. Beginning anew is no proof
+// (S-063). If nobody is signed in it is [orgusers.ErrDenied] with [orgusers.ReasonSessionEnded].
+func (s *Sessions) Renew(ctx context.Context, r orgusers.Renewed) error {
+	if err := s.unchanged(); err != nil {
+		return err
+	}
+	who, ok := s.Actor(ctx)
+	if !ok || r.SignedInAt.IsZero() {
+		return &orgusers.Error{Op: "scssession.Renew", Kind: orgusers.ErrDenied, Reason: orgusers.ReasonSessionEnded}
+	}
+	who.SignedInAt, who.MFAAt, who.ProvedAt = r.SignedInAt, r.MFAAt, r.ProvedAt
+	until := s.manager.Deadline(ctx)
+	if err := s.put(ctx, who); err != nil {
+		return err
+	}
+	s.manager.SetDeadline(ctx, until)
+	return nil
+}
+
+func (s *Sessions) unchanged() error {
+	if s.manager.Store != scs.Store(s.store) || !s.manager.HashTokenInStore {
+		return errReplaced
+	}
+	return nil
+}
+
+// put writes who it is into the session, under a new token.
+func (s *Sessions) put(ctx context.Context, who orgusers.Actor) error {
+	value, err := json.Marshal(signedIn{
+		User: who.User, SSO: who.SSO, Since: micros(who.SignedInAt), MFA: micros(who.MFAAt), Proved: micros(who.ProvedAt),
+	})
+	if err != nil {
+		return err
 	}
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return err
@@ -101,13 +142,16 @@ func (s *Sessions) SignIn(ctx context.Context, user orgusers.UserID) error {
 }
 
 // Actor says who is behind a request under the manager's LoadAndSave; false: nobody has signed in.
-// User, SignedInAt and Session are filled; the host adds IP, Agent and Request.
+// User, SSO, Session and the times are filled; the host adds IP, Agent and Request.
 func (s *Sessions) Actor(ctx context.Context) (orgusers.Actor, bool) {
 	who, ok := readSignedIn(s.manager.Get(ctx, valueKey))
 	if !ok {
 		return orgusers.Actor{}, false
 	}
-	return orgusers.Actor{User: who.User, SignedInAt: who.began(), Session: publicName(s.manager.Token(ctx))}, true
+	return orgusers.Actor{
+		User: who.User, SSO: who.SSO, SignedInAt: who.began(), MFAAt: moment(who.MFA), ProvedAt: moment(who.Proved),
+		Session: publicName(s.manager.Token(ctx)),
+	}, true
 }
 
 // publicName names a session in the audit trail. It leads neither to the token nor to the key in the

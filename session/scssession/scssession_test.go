@@ -96,7 +96,7 @@ func TestRequestUnderWayDoesNotBringItsSessionBack(t *testing.T) {
 		ctx, err := h.manager.Load(t.Context(), b.token())
 		require.NoError(t, err)
 		if path == "sign in" {
-			require.NoError(t, h.sessions.SignIn(ctx, ann.User))
+			require.NoError(t, h.sessions.SignIn(ctx, orgusers.Actor{User: ann.User}))
 		}
 		h.manager.Put(ctx, "seen", path)
 		require.NoError(t, h.sessions.End(t.Context(), []orgusers.UserID{ann.User}, h.Clock.Now()))
@@ -221,7 +221,7 @@ func TestActiveCountsUnexpired(t *testing.T) {
 		begin := func(user orgusers.UserID) string {
 			ctx, err := manager.Load(t.Context(), "")
 			require.NoError(t, err)
-			require.NoError(t, s.SignIn(ctx, user))
+			require.NoError(t, s.SignIn(ctx, orgusers.Actor{User: user}))
 			token, _, err := manager.Commit(ctx)
 			require.NoError(t, err)
 			return token
@@ -299,12 +299,12 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 	require.Equal(t, []string{"manager.store"}, fields(err))
 	ctx, err := manager.Load(t.Context(), "")
 	require.NoError(t, err)
-	require.Equal(t, []string{"user"}, fields(s.SignIn(ctx, "")))
-	require.NoError(t, s.SignIn(ctx, "u1"))
+	require.Equal(t, []string{"user"}, fields(s.SignIn(ctx, orgusers.Actor{})))
+	require.NoError(t, s.SignIn(ctx, orgusers.Actor{User: "u1"}))
 	manager.HashTokenInStore = false
-	require.Error(t, s.SignIn(ctx, "u1"))
+	require.Error(t, s.SignIn(ctx, orgusers.Actor{User: "u1"}))
 	manager.HashTokenInStore, manager.Store = true, store
-	require.Error(t, s.SignIn(ctx, "u1"), "a store without the index")
+	require.Error(t, s.SignIn(ctx, orgusers.Actor{User: "u1"}), "a store without the index")
 }
 
 // broken fails where it is told to.
@@ -338,7 +338,7 @@ func TestIndexThatFails(t *testing.T) {
 	require.NoError(t, err)
 	ctx, err := manager.Load(t.Context(), "")
 	require.NoError(t, err)
-	require.NoError(t, s.SignIn(ctx, "u1"))
+	require.NoError(t, s.SignIn(ctx, orgusers.Actor{User: "u1"}))
 	_, _, err = manager.Commit(ctx)
 	require.ErrorIs(t, err, errBroken)
 
@@ -364,7 +364,7 @@ func TestSignInAgainstEnd(t *testing.T) {
 		user := orgusers.UserID(fmt.Sprint("u", i))
 		ctx, err := h.manager.Load(world.Ctx(), "")
 		require.NoError(t, err)
-		require.NoError(t, h.sessions.SignIn(ctx, user))
+		require.NoError(t, h.sessions.SignIn(ctx, orgusers.Actor{User: user}))
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _, _ = h.manager.Commit(ctx) })
 		wg.Go(func() { _ = h.sessions.End(t.Context(), []orgusers.UserID{user}, h.Clock.Now()) })

@@ -17,11 +17,30 @@ const valueKey = "orgusers.signed_in"
 
 // signedIn is that value.
 type signedIn struct {
-	User  orgusers.UserID `json:"user"`
-	Since int64           `json:"since"` // microseconds since 1970
+	User orgusers.UserID `json:"user"`
+	SSO  orgusers.OrgID  `json:"sso,omitempty"`
+
+	// Microseconds since 1970; 0: never.
+	Since  int64 `json:"since"`
+	MFA    int64 `json:"mfa,omitempty"`
+	Proved int64 `json:"proved,omitempty"`
 }
 
-func (s signedIn) began() time.Time { return time.UnixMicro(s.Since).UTC() }
+func (s signedIn) began() time.Time { return moment(s.Since) }
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
 
 // readSignedIn returns who is signed in by a session's value; false: nobody.
 func readSignedIn(value any) (signedIn, bool) {

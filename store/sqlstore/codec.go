@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,8 @@ type (
 		Role    orgusers.Role     `json:"role,omitempty"`
 		Message string            `json:"message,omitempty"`
 		Expires int64             `json:"expires"`
+		IP      netip.Addr        `json:"ip,omitzero"`
+		Agent   string            `json:"agent,omitempty"`
 	}
 )
 
@@ -216,8 +219,8 @@ func encodeMail(m *orgusers.MailData) string {
 	}
 	return encode(mailJSON{
 		Kind: m.Kind, To: m.To, Name: m.ToName, Org: m.OrgName, Actor: m.ActorName, Role: m.Role, Message: m.Message,
-		Expires: micros(m.ExpiresAt),
-	}, string(m.Kind), m.To, m.ToName, m.OrgName, m.ActorName, string(m.Role), m.Message)
+		Expires: micros(m.ExpiresAt), IP: m.IP, Agent: m.Agent,
+	}, string(m.Kind), m.To, m.ToName, m.OrgName, m.ActorName, string(m.Role), m.Message, m.Agent)
 }
 
 func decodeMail(text string) (orgusers.MailData, error) {
@@ -228,7 +231,7 @@ func decodeMail(text string) (orgusers.MailData, error) {
 	err := decode("mail", text, &j)
 	return orgusers.MailData{
 		Kind: j.Kind, To: j.To, ToName: j.Name, OrgName: j.Org, ActorName: j.Actor, Role: j.Role, Message: j.Message,
-		ExpiresAt: fromMicros(j.Expires),
+		ExpiresAt: fromMicros(j.Expires), IP: j.IP, Agent: j.Agent,
 	}, err
 }
 

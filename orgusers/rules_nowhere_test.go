@@ -1,0 +1,204 @@
+package orgusers_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orgusers/go-orgusers/internal/world"
+	"github.com/orgusers/go-orgusers/orgusers"
+)
+
+// twice makes mia a member of a second organization.
+func (x *front) twice() (world.Org, orgusers.Member) {
+	x.T.Helper()
+	bolt := x.NewOrg("Bolt", "boss@bolt.example")
+	return bolt, bolt.Join("mia@acme.example", orgusers.RoleMember)
+}
+
+// TestR122_S090_ActiveNowhere: who was deactivated by one organization and then by another, or removed from
+// the last in which she was active, has neither session nor link, as there is no sign-in (R2.13).
+func TestR122_S090_ActiveNowhere(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]orgusers.Operation{"deactivated": orgusers.Deactivate{}, "removed": orgusers.Remove{}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newFront(t)
+			bolt, there := x.twice()
+			_, session := x.enrolled()
+			own := x.Svc.Account(session)
+			link := x.forgot("mia@acme.example")
+			x.Clock.Tick(time.Minute)
+			require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.ResetMFA{}, x.mia.ID))
+			x.Dispatch()
+			factor := x.Token("mia@acme.example")
+			works := func(yes bool) {
+				t.Helper()
+				_, mfa := own.MFA(world.Ctx())
+				_, list := own.Organizations(world.Ctx(), "", 0)
+				_, devices := own.Sessions(world.Ctx())
+				short := x.Reset(link, "short")
+				wrong := x.Visitor().ResetMFA(world.Ctx(), factor, "wrong")
+				if yes {
+					for _, err := range []error{mfa, list, devices} {
+						require.NoError(t, err)
+					}
+					refusedAs(t, short, orgusers.ErrInvalid, "")
+					refusedAs(t, wrong, orgusers.ErrInvalid, "")
+					return
+				}
+				for _, err := range []error{mfa, list, devices} {
+					refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+				}
+				refusedAs(t, short, orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
+				refusedAs(t, wrong, orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
+			}
+			require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Deactivate{}, x.mia.ID))
+			works(true)
+			require.NoError(t, bolt.Admin().Do(world.Ctx(), last, there.ID))
+			works(false)
+
+			n := len(x.Inbox.All())
+			require.NoError(t, x.Visitor().ForgotPassword(world.Ctx(), "mia@acme.example"))
+			x.Dispatch()
+			require.Len(t, x.Inbox.All(), n)
+		})
+	}
+}
+
+// TestR213_Invited: who was removed everywhere, and is invited anew, has no session and no link before
+// accepting; then everything is as for anybody.
+func TestR213_Invited(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	link := x.forgot("mia@acme.example")
+	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Remove{}, x.mia.ID))
+	x.acme.Invite("mia@acme.example", orgusers.RoleMember)
+	x.Dispatch()
+	invitation := x.Token("mia@acme.example")
+	x.Clock.Tick(time.Minute)
+	refusedAs(t, x.Reset(link, fresh), orgusers.ErrExpired, orgusers.ReasonLinkReplaced)
+	_, err := x.Svc.Account(x.Actor(x.mia.User)).Sessions(world.Ctx()) // a session that the host vouches for
+	refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+	_, err = x.Visitor().SignIn(world.Ctx(), "mia@acme.example", world.Password)
+	refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
+	_, err = x.Visitor().AcceptInvitation(world.Ctx(), invitation, orgusers.NewAccount{})
+	require.NoError(t, err)
+	_, err = x.Svc.Account(x.SignedIn("mia@acme.example")).Sessions(world.Ctx())
+	require.NoError(t, err)
+	require.NoError(t, x.Reset(x.forgot("mia@acme.example"), fresh))
+}
+
+// TestR76_WhoDemands: a second factor is demanded by the organizations in which the session is good. By one's
+// provider nothing is learnt of the others.
+func TestR76_WhoDemands(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	bolt, there := x.twice()
+	required := func(a orgusers.Actor) bool {
+		t.Helper()
+		st, err := x.Svc.Account(a).MFA(world.Ctx())
+		require.NoError(t, err)
+		return st.Required
+	}
+	demand := func(id orgusers.OrgID) {
+		x.PatchOrg(id, func(o *orgusers.Organization) { o.Settings.Security.RequireMFA = true })
+	}
+	own := x.Actor(x.mia.User)
+	require.False(t, required(own))
+	demand(bolt.ID)
+	require.True(t, required(own))
+
+	require.NoError(t, x.acme.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}))
+	in, err := x.Visitor().SignInSSO(world.Ctx(), orgusers.Assertion{Org: x.acme.ID, Subject: "s", Email: "mia@acme.example"})
+	require.NoError(t, err)
+	provided := x.Session(in)
+	require.False(t, required(provided), "what Bolt demands is Bolt's affair")
+
+	require.NoError(t, x.Operator().DisableOrganization(world.Ctx(), bolt.ID))
+	require.False(t, required(own), "disabled")
+	require.NoError(t, x.Operator().EnableOrganization(world.Ctx(), bolt.ID))
+	x.PatchMember(bolt.ID, there.ID, orgusers.MemberPatch{Status: orgusers.Some(orgusers.StatusInactive)})
+	require.False(t, required(own), "deactivated")
+	demand(x.acme.ID)
+	require.False(t, required(own), "own credentials are no good there")
+	require.True(t, required(provided))
+}
+
+// TestS063_ProvidersWord: a sign-in by a provider proves as much as the provider says that it asked for, and
+// when; not more for a clock that is ahead, and nothing if it does not say.
+func TestS063_ProvidersWord(t *testing.T) {
+	t.Parallel()
+	x := newFront(t, func(c *orgusers.Config) { c.Policy.StepUp = nil })
+	x.PatchUser(x.acme.Owner.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	require.NoError(t, x.acme.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}))
+	by := func(ago time.Duration) orgusers.Actor {
+		x.Clock.Tick(time.Second)
+		said := orgusers.Assertion{Org: x.acme.ID, Subject: "s", Email: "olga@acme.example"}
+		if ago != never {
+			said.AuthenticatedAt = x.Clock.Now().Add(-ago)
+		}
+		in, err := x.Visitor().SignInSSO(world.Ctx(), said)
+		require.NoError(t, err)
+		return x.Session(in)
+	}
+	act := func(a orgusers.Actor) error {
+		return x.Svc.Admin(a, x.acme.ID).SetSecurity(world.Ctx(), orgusers.Security{MinPassword: 20})
+	}
+	for _, ago := range []time.Duration{never, 15*time.Minute + time.Microsecond, 24 * time.Hour} {
+		a := by(ago)
+		refusedAs(t, act(a), orgusers.ErrReauth, "")
+		renewed, err := x.Svc.Account(a).EndOtherSessions(world.Ctx())
+		require.NoError(t, err)
+		again, err := x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{})
+		require.NoError(t, err)
+		refusedAs(t, act(again), orgusers.ErrReauth, "")
+		_, err = x.Svc.Admin(again, x.acme.ID).Members(world.Ctx(), orgusers.List{})
+		require.NoError(t, err, "the rest goes on")
+
+		host := orgusers.Actor{User: a.User, SSO: x.acme.ID, SignedInAt: x.Clock.Now(), IP: netip.MustParseAddr("192.0.2.1")}
+		refusedAs(t, act(host), orgusers.ErrReauth, "") // nor is a session that the host keeps
+		renewed, err = x.Svc.Account(host).EndOtherSessions(world.Ctx())
+		require.NoError(t, err)
+		require.True(t, renewed.ProvedAt.IsZero())
+	}
+	require.NoError(t, act(by(15*time.Minute-time.Second)))
+	require.NoError(t, act(by(0)))
+	ahead := by(-time.Hour)
+	require.NoError(t, act(ahead))
+	x.Clock.Tick(16 * time.Minute)
+	refusedAs(t, act(ahead), orgusers.ErrReauth, "")
+}
+
+// never is when a provider does not say.
+const never = time.Duration(-1 << 62)
+
+// TestS145_FoundOutLater: whether there is somebody is found out with the outbox. The trail has who asked;
+// what is carried out a second time, after a crash, mails nothing more.
+func TestS145_FoundOutLater(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	before := *x.user()
+	asked := x.Actor("")
+	n := len(x.Trail(""))
+	require.NoError(t, x.Svc.Visitor(asked).ForgotPassword(world.Ctx(), "Mia@Acme.example"))
+	require.Equal(t, before, *x.user(), "the account is not even looked at")
+	require.Len(t, x.Trail(""), n)
+	effects := x.Outbox(false)
+	require.Len(t, effects, 1)
+	x.Dispatch()
+	require.Equal(t, effects[0].Operation, x.user().ResetLink)
+	trail := x.Trail("")
+	entry := trail[slices.IndexFunc(trail, func(e orgusers.AuditEntry) bool { return e.Action == orgusers.ActionForgotPassword })]
+	require.Equal(t, []any{asked.IP, asked.Agent, x.mia.User, effects[0].Operation}, []any{entry.IP, entry.Agent, entry.User, entry.Operation})
+
+	mails, entries := len(x.Inbox.All()), len(x.Trail(""))
+	require.NoError(t, x.Store.Commit(world.Ctx(), orgusers.Changes{Effects: effects}))
+	x.Dispatch()
+	require.Len(t, x.Inbox.All(), mails)
+	require.Len(t, x.Trail(""), entries)
+	require.NoError(t, x.Reset(x.Token("mia@acme.example"), fresh))
+}

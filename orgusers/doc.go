@@ -8,7 +8,7 @@
 //
 //	svc, err := orgusers.New(orgusers.Config{
 //		Store:  store,                                  // store/sqlstore, store/memstore, or your own
-//		Mailer: mailer,                                 // anything with Send(ctx, orgusers.Mail) error
+//		Mailer: mailer,                                 // mailer/smtpmailer, or anything with Send(ctx, orgusers.Mail) error
 //		Keys:   []orgusers.Key{key},                    // 32 random bytes, kept outside the database
 //		Links:  orgusers.Links{Base: "https://app.example.com/users"},
 //	})
@@ -22,15 +22,29 @@
 //     [Operation] to one person or many, list, export, hand over.
 //   - [Service.Operator]: the vendor's support. Create, rename, disable organizations; plans; gates.
 //   - [Service.Account]: a signed-in person's own affairs.
-//   - [Service.Visitor]: whoever holds a link from a mail.
+//   - [Service.Visitor]: who is not signed in: signs in, has forgotten a password, or holds a link from a mail.
 //   - [Service.Access]: what middleware asks on each request: one read, then checks without I/O.
 //
 // A door is a small value that caches no right: each call reads anew whether its actor may.
 //
+// # Signing in
+//
+// There are two ways to the [Actor] that a door is bound to:
+//
+//   - [Visitor.SignIn], or after single sign-on [Visitor.SignInSSO]. The answer is a [Step]: a code, a new
+//     password or a second factor is needed next, which is given with the ticket in [SignIn.Token], or it is
+//     done and Token is the session's. [Service.Authenticate] makes the Actor of it on each request. Wrong tries
+//     are counted here, by account, device and address, and answered with growing delays.
+//   - The host's own sign-in and sessions: it fills User, SignedInAt, MFAAt and ProvedAt itself, and counts
+//     tries itself. session/scssession keeps all that in alexedwards/scs, examples/jwt in a token.
+//
+// Nothing else leads to a session: no mailed link does. [ErrReauth] asks for a fresh proof: [Account.Prove], or
+// of who came by single sign-on another sign-in for which the provider has asked. What returns a [Renewed] has
+// ended the session; a registry's goes on under its Token, the host's own with its times.
+//
 // # What a host must do
 //
-//   - Authenticate people, and fill [Actor] from that: above all User and SignedInAt. This package
-//     reads no header and no cookie.
+//   - Bind each door to the right Actor: this package reads no header and no cookie.
 //   - Ask [Service.Access] on every request, and keep no answer longer than the request.
 //   - Guard the Operator door.
 //   - Run the outbox: [Service.Run] or [Service.Dispatch]. Nothing runs by itself.

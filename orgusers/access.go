@@ -42,6 +42,8 @@ func (s *Service) access(ctx context.Context, actor Actor, org OrgID) (Access, e
 		return Access{}, denied(ReasonOrgDisabled)
 	case v.Member.Status != StatusActive:
 		return Access{}, denied(ReasonNotJoined)
+	case !micro(actor.SignedInAt).After(v.Member.ValidFrom):
+		return Access{}, denied(ReasonSessionEnded)
 	}
 	o := Organization{ID: org, OwnerID: v.OwnerID, Settings: v.Settings}
 	if err := fitting(&o, &v.Member, &actor, v.MFA); err != nil {

@@ -75,6 +75,8 @@ func attending(o *Organization, m *Member, a *Actor) *Error {
 		return denied(ReasonOrgDisabled)
 	case m.Status != StatusActive:
 		return denied(ReasonNotJoined)
+	case !a.SignedInAt.After(m.ValidFrom):
+		return denied(ReasonSessionEnded) // it began before a deactivation (S-069)
 	}
 	return nil
 }

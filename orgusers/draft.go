@@ -171,21 +171,26 @@ func (d *draft) lapseTransfer(m *Member) {
 }
 
 // endSessions ends every session of the account as of now: at once by the epoch, and in the host's
-// own session store by an effect. The epoch only rises, and passes whatever began before it by the
-// clock of another process that runs ahead: its last sign-in, and a session that went on past the
-// last epoch.
+// own session store by an effect.
 func (d *draft) endSessions(m MemberID, u *User) {
-	epoch := d.env.Now
-	if u.LastLogin.After(epoch) {
-		epoch = u.LastLogin
-	}
-	if !u.SessionsValidFrom.IsZero() && !epoch.After(u.SessionsValidFrom) {
-		epoch = u.SessionsValidFrom.Add(time.Microsecond)
-	}
-	u.SessionsValidFrom = epoch
+	u.SessionsValidFrom = d.cutoff(u, u.SessionsValidFrom)
 	e := d.effect(EffectEndSessions, m, u.ID)
-	e.Before = epoch
+	e.Before = u.SessionsValidFrom
 	d.effects = append(d.effects, e)
+}
+
+// cutoff is the moment up to which the account's sessions end now, the last being that of the time before. It only
+// rises, and passes whatever began before it by the clock of another process that runs ahead: its last
+// sign-in, and a session that went on past the last cut.
+func (d *draft) cutoff(u *User, last time.Time) time.Time {
+	at := d.env.Now
+	if u.LastLogin.After(at) {
+		at = u.LastLogin
+	}
+	if !last.IsZero() && !at.After(last) {
+		at = last.Add(time.Microsecond)
+	}
+	return at
 }
 
 func (d *draft) effect(kind EffectKind, m MemberID, u UserID) Effect {

@@ -68,6 +68,10 @@ type Member struct {
 
 	JoinedAt time.Time
 
+	// ValidFrom: sessions that began at or before it are no good in this organization, whatever becomes of the
+	// person there; zero: the person was never deactivated.
+	ValidFrom time.Time
+
 	// Name, MFA and LastLogin are the account's, copied to the roster so that listing, sorting and
 	// exporting read one table. While pending, Name is what the inviter gave.
 	Name      Name
@@ -132,6 +136,7 @@ type MemberPatch struct {
 	SentAt         Opt[time.Time]
 	Sends          Opt[int]
 	JoinedAt       Opt[time.Time]
+	ValidFrom      Opt[time.Time]
 	Name           Opt[Name]
 	MFA            Opt[bool]
 	LastLogin      Opt[time.Time]
@@ -153,6 +158,7 @@ func (p *MemberPatch) Apply(m *Member) {
 	p.SentAt.apply(&m.SentAt)
 	p.Sends.apply(&m.Sends)
 	p.JoinedAt.apply(&m.JoinedAt)
+	p.ValidFrom.apply(&m.ValidFrom)
 	p.Name.apply(&m.Name)
 	p.MFA.apply(&m.MFA)
 	p.LastLogin.apply(&m.LastLogin)
@@ -174,6 +180,7 @@ func diffMember(b, a *Member) MemberPatch {
 		SentAt:         diff(b.SentAt, a.SentAt),
 		Sends:          diff(b.Sends, a.Sends),
 		JoinedAt:       diff(b.JoinedAt, a.JoinedAt),
+		ValidFrom:      diff(b.ValidFrom, a.ValidFrom),
 		Name:           diff(b.Name, a.Name),
 		MFA:            diff(b.MFA, a.MFA),
 		LastLogin:      diff(b.LastLogin, a.LastLogin),

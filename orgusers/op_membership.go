@@ -25,11 +25,12 @@ type SetStacks struct {
 }
 
 // Deactivate shuts people out of this organization until [Reactivate]. Seat, role and stack roles
-// are kept (Q23). Sessions end at once if the account belongs to this organization alone;
-// otherwise only this organization is closed to it (R12.2, S-073).
+// are kept (Q23). Sessions end at once if the account belongs to this organization alone; otherwise only
+// this organization is closed to them, for good (R12.2, S-073).
 type Deactivate struct{ noInput }
 
-// Reactivate lets deactivated people in again. Old sessions stay dead (S-069).
+// Reactivate lets deactivated people in again, with a sign-in after the [Deactivate]. Sessions from before it stay
+// dead here, and so do their IP rules (S-069, R12.2).
 type Reactivate struct{ noInput }
 
 // Delete removes people and their accounts for good, and frees their addresses (R12.6). Only
@@ -126,8 +127,8 @@ func (Deactivate) judge(_ *draft, t target) verdict {
 
 func (Deactivate) apply(d *draft, t target) change {
 	d.lapseTransfer(t.m)
-	d.set(t.row, func(m *Member) { m.Status = StatusInactive })
-	if t.u != nil && t.u.Orgs == 1 {
+	d.set(t.row, func(m *Member) { m.Status, m.ValidFrom = StatusInactive, d.cutoff(t.u, m.ValidFrom) })
+	if t.u.Orgs == 1 {
 		d.endSessions(t.m.ID, t.u)
 		t.u.ResetLink, t.u.MFAResetLink = "", "" // links mailed before are void (S-090)
 	}

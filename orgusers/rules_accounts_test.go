@@ -158,6 +158,26 @@ func TestRules_Accounts(t *testing.T) {
 		require.Empty(t, c.Users, "old sessions stay dead")
 		require.Empty(t, c.Effects)
 	})
+	t.Run("R12.2 S-069 of several organizations, too", func(t *testing.T) {
+		t.Parallel()
+		x := usual(t).open()
+		old, id := x.Actor(x.acme.user("sven").ID), x.acme.member("sven").ID
+		access := func(a orgusers.Actor) error { _, err := x.Svc.Access(world.Ctx(), a, x.acme.org.ID); return err }
+		require.NoError(t, access(old))
+		for _, op := range []orgusers.Operation{orgusers.Deactivate{}, orgusers.Reactivate{}} {
+			require.NoError(t, x.as("olivia").Do(world.Ctx(), op, id))
+			x.Clock.Tick(time.Minute)
+		}
+		for _, err := range []error{access(old), x.Svc.Account(old).Leave(world.Ctx(), x.acme.org.ID)} {
+			var e *orgusers.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, orgusers.ReasonSessionEnded, e.Reason, "a session from before stays dead here")
+		}
+		_, err := x.Svc.Account(old).Organizations(world.Ctx(), "", 0)
+		require.NoError(t, err, "S-073: and lives on elsewhere")
+		old.SignedInAt = x.Clock.Now()
+		require.NoError(t, access(old), "who signs in anew is in")
+	})
 	t.Run("R12.6 deleting", func(t *testing.T) {
 		t.Parallel()
 		o := usual(t)

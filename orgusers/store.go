@@ -255,7 +255,7 @@ type AccessView struct {
 	OrgDisabled bool
 	OwnerID     UserID
 	Settings    Settings
-	// Member has ID, Org, User, Role, Status, WithoutSSO and Grants. A store may leave the other fields zero.
+	// Member has ID, Org, User, Role, Status, WithoutSSO, ValidFrom and Grants. A store may leave the other fields zero.
 	Member            Member
 	SessionsValidFrom time.Time
 	MFA               bool
@@ -289,8 +289,9 @@ type IPRuleView struct {
 	ValidFrom time.Time // the account's epoch; zero without the account
 	MFA       bool      // the account has a second factor in force
 
-	Status     Status // the person's in the organization; empty: not in it
-	WithoutSSO bool   // likewise
+	Status     Status    // the person's in the organization; empty: not in it
+	WithoutSSO bool      // likewise
+	MemberFrom time.Time // likewise [Member.ValidFrom]
 
 	Disabled bool // the organization is
 	OwnerID  UserID

@@ -114,7 +114,7 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) (list []org
 		if o := st.Orgs[r.Org]; o != nil {
 			v.Disabled, v.OwnerID, v.SSO, v.Security = o.Row.Disabled, o.Row.OwnerID, o.Row.Settings.SSO, o.Row.Settings.Security
 			for _, m := range pick(o.Members, func(m *orgusers.Member) bool { return m.User == r.User }) {
-				v.Status, v.WithoutSSO = m.Status, m.WithoutSSO
+				v.Status, v.WithoutSSO, v.MemberFrom = m.Status, m.WithoutSSO, m.ValidFrom
 			}
 		}
 		list = append(list, v)

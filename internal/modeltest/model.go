@@ -66,6 +66,7 @@ type (
 		byEmail                                string
 		invitedAt, expiresAt, sentAt, joinedAt time.Time
 		link, sends                            int
+		validFrom                              time.Time // sessions from then on are good here
 	}
 	stack struct {
 		id, owner int
@@ -312,6 +313,8 @@ func (m *model) member(a actor, o *org) string {
 		return "denied organization_disabled"
 	case r.inactive:
 		return "denied not_joined"
+	case !a.signedIn.After(r.validFrom): // S-069
+		return "denied session_ended"
 	}
 	return ""
 }

@@ -204,7 +204,7 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 	case "set_stacks":
 		r.grants = replaceGrants(r.grants, p.access)
 	case "deactivate": // R12.2, S-073, S-090
-		r.inactive = true
+		r.inactive, r.validFrom = true, m.now
 		o.lapse(r)
 		if !m.several(r.user) {
 			m.endSessions(u)

@@ -235,14 +235,17 @@ func whatGoesOnStaysOpen(t *testing.T, s *site) {
 }
 
 func reactivationOpensNothing(t *testing.T, s *site) {
-	s.several() // the session outlives a deactivation here
+	s.several() // the session outlives a deactivation, elsewhere
 	a := s.session(s.member)
 	s.opens(a, "db", time.Hour)
 	require.NoError(t, s.does(orgusers.Deactivate{}))
 	s.settled(false, "db")
 	require.NoError(t, s.does(orgusers.Reactivate{}))
 	s.settled(false, "db")
-	s.opens(a, "db", time.Hour) // the session is still good
+	_, err := s.w.Svc.Account(a).OpenIPRule(world.Ctx(), s.ID, "db", time.Hour)
+	fails(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded) // S-069
+	s.w.Clock.Tick(time.Second)
+	s.opens(s.session(s.member), "db", time.Hour)
 	s.settled(true, "db")
 }
 
@@ -617,6 +620,7 @@ func manyRules(t *testing.T, s *site) {
 func withoutFirewall(t *testing.T, s *site) {
 	s.w.Conf.Firewall = nil
 	s.team = newTeam(t, s.w.Second(), "plain")
+	s.several()
 	a := s.session(s.member)
 	first := s.opens(a, "db", time.Hour)
 	s.is(true, "db")
@@ -626,9 +630,9 @@ func withoutFirewall(t *testing.T, s *site) {
 	s.w.Clock.Tick(time.Second)
 	require.NoError(t, s.does(orgusers.Deactivate{}))
 	s.is(false, "db")
-	for _, e := range s.w.Outbox(false) {
-		require.Equal(t, orgusers.EffectEndSessions, e.Kind)
-	}
+	require.NoError(t, s.does(orgusers.Reactivate{}))
+	s.is(false, "db")
+	require.Empty(t, s.w.Outbox(false), "the sessions go on elsewhere")
 	require.Equal(t, []orgusers.IPRuleState{orgusers.IPRuleOver}, s.listed())
 	s.w.Clock.Tick(time.Hour)
 	require.NoError(t, s.w.Operator().Prune(world.Ctx(), 0))

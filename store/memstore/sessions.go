@@ -238,7 +238,7 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers
 			v.Disabled, v.OwnerID, v.SSO, v.Security = o.row.Disabled, o.row.OwnerID, o.row.Settings.SSO, o.row.Settings.Security
 		}
 		if m := s.joined[v.User][v.Org]; m != nil {
-			v.Status, v.WithoutSSO = m.Status, m.WithoutSSO
+			v.Status, v.WithoutSSO, v.MemberFrom = m.Status, m.WithoutSSO, m.ValidFrom
 		}
 	}
 	return page, nil

@@ -11,12 +11,12 @@ import (
 
 const (
 	// accessColumns are no more than [orgusers.AccessView] needs, because every request of a host asks for them.
-	accessColumns = `o.owner_id, o.settings, m.id, m.role, m.status, o.disabled, m.without_sso, u.sessions_valid_from, u.mfa_enrolled_at`
+	accessColumns = `o.owner_id, o.settings, m.id, m.role, m.status, o.disabled, m.without_sso, m.valid_from, u.sessions_valid_from, u.mfa_enrolled_at`
 	grantColumns  = `g.stack_id, g.role_id, r.id, r.name, r.permissions`
 )
 
 // accessLayout fits what a person may do here.
-var accessLayout = layout{texts: 10, numbers: 4}
+var accessLayout = layout{texts: 10, numbers: 5}
 
 // readAccess answers a permission check in one statement: the person's row, once for each grant and
 // once without any, and then the stacks the person owns.
@@ -34,14 +34,14 @@ var readAccess = accessLayout.lay(kindAccess, append(split(accessColumns), ifAny
 // accessRow takes a row of accessColumns, grantRow one of grantColumns.
 type (
 	accessRow struct {
-		owner, settings, id, role, status           string
-		disabled, withoutSSO, validFrom, enrolledAt int64
+		owner, settings, id, role, status                       string
+		disabled, withoutSSO, memberFrom, validFrom, enrolledAt int64
 	}
 	grantRow struct{ stack, role, roleID, roleName, permissions string }
 )
 
 func (r *accessRow) dest() []any {
-	return []any{&r.owner, &r.settings, &r.id, &r.role, &r.status, &r.disabled, &r.withoutSSO, &r.validFrom, &r.enrolledAt}
+	return []any{&r.owner, &r.settings, &r.id, &r.role, &r.status, &r.disabled, &r.withoutSSO, &r.memberFrom, &r.validFrom, &r.enrolledAt}
 }
 
 func (r *grantRow) dest() []any {
@@ -77,7 +77,7 @@ func (s *Store) Access(ctx context.Context, user orgusers.UserID, org orgusers.O
 			v.OrgDisabled, v.OwnerID = a.disabled != 0, orgusers.UserID(a.owner)
 			v.SessionsValidFrom, v.MFA = fromMicros(a.validFrom), a.enrolledAt != never
 			v.Member = orgusers.Member{
-				Org: org, ID: orgusers.MemberID(a.id), User: user, Role: orgusers.Role(a.role), Status: orgusers.Status(a.status), WithoutSSO: a.withoutSSO != 0,
+				Org: org, ID: orgusers.MemberID(a.id), User: user, Role: orgusers.Role(a.role), Status: orgusers.Status(a.status), WithoutSSO: a.withoutSSO != 0, ValidFrom: fromMicros(a.memberFrom),
 			}
 			if v.Settings, err = decodeSettings(a.settings); err != nil {
 				return err

@@ -11,10 +11,10 @@ const (
 	insertIPRules = `INSERT INTO orgusers_ip_rules (id, org_id, user_id, session_id, ip, resource, opened_at, expires_at)`
 
 	// A rule is read with all it hangs on, so that one statement says whether it is in force. The number
-	// is the zero time ([never]), for an account that is gone.
+	// is the zero time ([never]), for what is gone.
 	pageIPRules = `SELECT i.id, i.org_id, i.user_id, i.session_id, i.ip, i.resource, i.opened_at, i.expires_at,
  COALESCE(u.sessions_valid_from, -62135596800000000), COALESCE(u.mfa_enrolled_at, -62135596800000000),
- COALESCE(m.status, ''), COALESCE(m.without_sso, 0), COALESCE(o.disabled, 0), COALESCE(o.owner_id, ''), COALESCE(o.settings, ''),
+ COALESCE(m.status, ''), COALESCE(m.without_sso, 0), COALESCE(m.valid_from, -62135596800000000), COALESCE(o.disabled, 0), COALESCE(o.owner_id, ''), COALESCE(o.settings, ''),
  COALESCE(s.id, ''), COALESCE(s.user_id, ''), COALESCE(s.token, ''), COALESCE(s.step, ''), COALESCE(s.sso_org, ''),
  COALESCE(s.ip, ''), COALESCE(s.agent, ''), COALESCE(s.created_at, 0), COALESCE(s.seen_at, 0), COALESCE(s.expires_at, 0),
  COALESCE(s.idle, 0), COALESCE(s.mfa_at, 0), COALESCE(s.proved_at, 0)
@@ -78,17 +78,17 @@ func (s *Store) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orgusers
 	var r sessionRow
 	var ip, text, decoded string
 	var settings orgusers.Settings // of text; the rules of a page are mostly one organization's
-	var openedAt, expiresAt, validFrom, enrolledAt, without, disabled int64
+	var openedAt, expiresAt, validFrom, enrolledAt, without, memberFrom, disabled int64
 	dest := append([]any{
 		(*string)(&v.ID), (*string)(&v.Org), (*string)(&v.User), (*string)(&v.IPRule.Session), &ip, &v.Resource, &openedAt, &expiresAt,
-		&validFrom, &enrolledAt, (*string)(&v.Status), &without, &disabled, (*string)(&v.OwnerID), &text,
+		&validFrom, &enrolledAt, (*string)(&v.Status), &without, &memberFrom, &disabled, (*string)(&v.OwnerID), &text,
 	}, r.dest()...)
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
 		err := rows.Scan(dest...)
 		if err != nil {
 			return err
 		}
-		v.OpenedAt, v.ExpiresAt, v.ValidFrom = fromMicros(openedAt), fromMicros(expiresAt), fromMicros(validFrom)
+		v.OpenedAt, v.ExpiresAt, v.ValidFrom, v.MemberFrom = fromMicros(openedAt), fromMicros(expiresAt), fromMicros(validFrom), fromMicros(memberFrom)
 		v.MFA, v.WithoutSSO, v.Disabled = enrolledAt != never, without != 0, disabled != 0
 		if text != decoded {
 			if settings, err = decodeSettings(text); err != nil {

@@ -9,7 +9,7 @@ import (
 const (
 	memberColumns = `m.id, m.user_id, m.address, m.address_key, m.role, m.status, m.without_sso,
  m.invited_by, m.invited_by_email, m.invited_at, m.message, m.link, m.expires_at, m.sent_at, m.sends, m.joined_at,
- m.first_name, m.last_name, m.mfa, m.last_login, m.subject`
+ m.first_name, m.last_name, m.mfa, m.last_login, m.subject, m.valid_from`
 
 	// sheetColumns are those of [orgusers.MemberQuery.Sheet]: half of them, so that an export takes half
 	// as long.
@@ -18,14 +18,14 @@ const (
 
 	insertMembers = `INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso,
  invited_by, invited_by_email, invited_at, message, link, expires_at, sent_at, sends, joined_at,
- first_name, last_name, name_key, mfa, last_login, subject, revision)`
+ first_name, last_name, name_key, mfa, last_login, subject, valid_from, revision)`
 )
 
 // memberRow takes a row of memberColumns.
 type memberRow struct {
 	m                                               orgusers.Member
 	withoutSSO, invitedAt, expiresAt, sentAt, sends int64
-	joinedAt, mfa, lastLogin                        int64
+	joinedAt, mfa, lastLogin, validFrom             int64
 }
 
 func (r *memberRow) dest() []any {
@@ -33,14 +33,14 @@ func (r *memberRow) dest() []any {
 	return []any{
 		(*string)(&m.ID), (*string)(&m.User), &m.Address.Email, (*string)(&m.Address.Key), (*string)(&m.Role), (*string)(&m.Status),
 		&r.withoutSSO, (*string)(&m.InvitedBy), &m.InvitedByEmail, &r.invitedAt, &m.Message, (*string)(&m.Link), &r.expiresAt,
-		&r.sentAt, &r.sends, &r.joinedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin, &m.Subject,
+		&r.sentAt, &r.sends, &r.joinedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin, &m.Subject, &r.validFrom,
 	}
 }
 
 // sheetDest takes a row of sheetColumns; the times it leaves out are zero.
 func (r *memberRow) sheetDest() []any {
 	m := &r.m
-	r.expiresAt, r.sentAt, r.joinedAt = never, never, never
+	r.expiresAt, r.sentAt, r.joinedAt, r.validFrom = never, never, never, never
 	return []any{
 		(*string)(&m.User), &m.Address.Email, (*string)(&m.Address.Key), (*string)(&m.Role), (*string)(&m.Status),
 		&m.InvitedByEmail, &r.invitedAt, &m.Name.First, &m.Name.Last, &r.mfa, &r.lastLogin,
@@ -52,6 +52,7 @@ func (r *memberRow) value(org orgusers.OrgID) orgusers.Member {
 	m.Org, m.WithoutSSO, m.InvitedAt = org, r.withoutSSO != 0, fromMicros(r.invitedAt)
 	m.ExpiresAt, m.SentAt, m.Sends = fromMicros(r.expiresAt), fromMicros(r.sentAt), int(r.sends)
 	m.JoinedAt, m.MFA, m.LastLogin = fromMicros(r.joinedAt), r.mfa != 0, fromMicros(r.lastLogin)
+	m.ValidFrom = fromMicros(r.validFrom)
 	return m
 }
 
@@ -60,13 +61,13 @@ func (w *session) insertMembers(ctx context.Context, members []orgusers.Member) 
 		some := part(members, i)
 		var t text
 		t.add(insertMembers)
-		t.rows(len(some), 24)
+		t.rows(len(some), 25)
 		for i := range some {
 			m := &some[i]
 			t.args = append(t.args, string(m.Org), string(m.ID), string(m.User), m.Address.Email, string(m.Address.Key),
 				string(m.Role), string(m.Status), flag(m.WithoutSSO), string(m.InvitedBy), m.InvitedByEmail, micros(m.InvitedAt),
 				m.Message, string(m.Link), micros(m.ExpiresAt), micros(m.SentAt), int64(m.Sends), micros(m.JoinedAt),
-				m.Name.First, m.Name.Last, m.Name.SortKey(), flag(m.MFA), micros(m.LastLogin), m.Subject, int64(1))
+				m.Name.First, m.Name.Last, m.Name.SortKey(), flag(m.MFA), micros(m.LastLogin), m.Subject, micros(m.ValidFrom), int64(1))
 		}
 		if err := w.must(ctx, len(some), "new members", &t); err != nil {
 			return err
@@ -144,6 +145,9 @@ func assignMember(set *assignments, id string, p *orgusers.MemberPatch) {
 	}
 	if v := p.JoinedAt; v.Set {
 		set.int("joined_at", id, micros(v.Value))
+	}
+	if v := p.ValidFrom; v.Set {
+		set.int("valid_from", id, micros(v.Value))
 	}
 	if v := p.Name; v.Set {
 		set.text("first_name", id, v.Value.First)

@@ -10,7 +10,7 @@ import (
 )
 
 // viewLayout fits the widest kind, a member with the account.
-var viewLayout = layout{texts: 23, numbers: 21}
+var viewLayout = layout{texts: 23, numbers: 22}
 
 // All rows of a view are read in one statement, so that they are of one moment. The organization comes
 // first: what a database that keeps no moment reads after it may be newer but never older, and a commit

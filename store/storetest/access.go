@@ -29,7 +29,7 @@ func (w *world) access(user orgusers.UserID, org orgusers.OrgID) orgusers.Access
 
 // checkedOf is what of a row a permission check looks at.
 func checkedOf(m *orgusers.Member) orgusers.Member {
-	return orgusers.Member{ID: m.ID, Org: m.Org, User: m.User, Role: m.Role, Status: m.Status, WithoutSSO: m.WithoutSSO, Grants: m.Grants}
+	return orgusers.Member{ID: m.ID, Org: m.Org, User: m.User, Role: m.Role, Status: m.Status, WithoutSSO: m.WithoutSSO, ValidFrom: m.ValidFrom, Grants: m.Grants}
 }
 
 func accessFields(w *world) {
@@ -92,6 +92,7 @@ func accessAtOnce(w *world) {
 		{Role: orgusers.Some(orgusers.RoleAdmin)},
 		{Role: orgusers.Some(orgusers.RoleMember)},
 		{WithoutSSO: orgusers.Some(true)},
+		{ValidFrom: orgusers.Some(moment(9))},
 		{Status: orgusers.Some(orgusers.StatusInactive)},
 	} {
 		w.edit(k.org, func(c *orgusers.Changes) { c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: patch}} })

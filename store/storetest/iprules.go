@@ -152,7 +152,7 @@ func ipRulesHang(w *world) {
 	}
 	w.edit(k.org, func(c *orgusers.Changes) {
 		c.Org.OwnerID, c.Org.Settings = dan.User, demands
-		c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: orgusers.MemberPatch{WithoutSSO: orgusers.Some(true)}}}
+		c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: orgusers.MemberPatch{WithoutSSO: orgusers.Some(true), ValidFrom: orgusers.Some(moment(8))}}}
 		c.Users = w.updates([]orgusers.UserID{dan.User}, orgusers.UserPatch{MFA: orgusers.Some(orgusers.MFA{Secret: "x", EnrolledAt: moment(2)})})
 	})
 	view := func(i int, s orgusers.Session, more orgusers.IPRuleView) orgusers.IPRuleView {
@@ -167,8 +167,8 @@ func ipRulesHang(w *world) {
 	}
 	views := func() []orgusers.IPRuleView {
 		return []orgusers.IPRuleView{
-			view(0, ann, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true}),
-			view(1, orgusers.Session{}, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true}),
+			view(0, ann, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true, MemberFrom: moment(8)}),
+			view(1, orgusers.Session{}, orgusers.IPRuleView{Status: orgusers.StatusActive, WithoutSSO: true, MemberFrom: moment(8)}),
 			view(2, ann, orgusers.IPRuleView{Disabled: true}),
 			view(3, dan, orgusers.IPRuleView{Status: orgusers.StatusInactive}),
 		}
@@ -196,7 +196,7 @@ func ipRulesHang(w *world) {
 	for i := range want {
 		want[i].Disabled = true
 		if want[i].User == ann.User {
-			want[i].Session, want[i].Status, want[i].WithoutSSO = orgusers.Session{}, "", false
+			want[i].Session, want[i].Status, want[i].WithoutSSO, want[i].MemberFrom = orgusers.Session{}, "", false, time.Time{}
 		}
 	}
 	want[3].Status = orgusers.StatusActive

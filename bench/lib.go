@@ -44,6 +44,7 @@ type library struct {
 	mails   *links
 	cursors map[cursor]string
 	watch   stopwatch
+	hash    time.Duration // of the last sign-in
 }
 
 type cursor struct {
@@ -60,8 +61,8 @@ func newService(db *sql.DB, d sqlstore.Dialect, mails *links, watch *stopwatch) 
 	const far = 1 << 30
 	var calls atomic.Int64 // the clock goes a second with each, so that nobody was mailed a moment ago
 	svc, err := orgusers.New(orgusers.Config{
-		Now:  func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * time.Second) },
-		Rand: watch, NewID: watch.newID,
+		Now:   func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * time.Second) },
+		NewID: watch.newID,
 		Store: store, Mailer: mails, Keys: []orgusers.Key{orgusers.Key("0123456789abcdefghijklmnopqrstuv")}, Links: orgusers.Links{Base: "https://bench.example"},
 		Policy: orgusers.Policy{MaxSelected: 1000, InvitesPerActorHour: far, InvitesPerOrgDay: far, InvitesPerMailboxDay: far, ResetMailsPerHour: far, ResetMailsPerDay: far, ResendCooldown: time.Second},
 	})

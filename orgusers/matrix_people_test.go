@@ -325,7 +325,8 @@ func (was person) became(now person, action orgusers.Action) bool {
 		row.Grants = now.row.Grants
 		none = none && len(row.Grants) == len(was.row.Grants)+1
 	case orgusers.ActionDeactivate:
-		row.Status = orgusers.StatusInactive
+		row.Status, row.ValidFrom = orgusers.StatusInactive, now.row.ValidFrom
+		none = none && !row.ValidFrom.IsZero()
 		if account.Orgs == 1 {
 			account.SessionsValidFrom = now.account.SessionsValidFrom
 			account.ResetLink, account.MFAResetLink = "", ""

@@ -115,7 +115,8 @@ func ticketHash(secret string) string {
 // Authenticate checks a session's token and returns the actor behind it, with the origin's IP, Agent,
 // Request and Device: for the host's middleware, on each request, in one statement. ErrDenied with
 // [ReasonSessionEnded]: there is no such session, or no longer, or it is a ticket; on every node, as
-// soon as what ended it has committed (S-141).
+// soon as what ended it has committed (S-141). Whether the person is still a member anywhere it does not
+// ask: [Service.Access] and the doors do.
 func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) (Actor, error) {
 	const op = "Authenticate"
 	hash := ticketHash(token)

@@ -152,6 +152,16 @@ func (m *model) several(user int) bool {
 	return n > 1
 }
 
+// active reports whether the person is an active member anywhere (R2.13).
+func (m *model) active(user int) bool {
+	for _, o := range m.orgs {
+		if r := o.joined(user); r != nil && !r.inactive {
+			return true
+		}
+	}
+	return false
+}
+
 func (o *org) find(match func(*row) bool) (found []*row) {
 	for _, key := range slices.Sorted(maps.Keys(o.rows)) {
 		if match(o.rows[key]) {

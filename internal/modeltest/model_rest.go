@@ -191,7 +191,7 @@ func (m *model) renameSelf(a actor, n name) result {
 		return invalidInput("required")
 	case u == nil:
 		return result{err: notFound}
-	case !a.signedIn.After(u.epoch):
+	case !a.signedIn.After(u.epoch), !m.active(a.user):
 		return result{err: "denied session_ended"}
 	}
 	u.name = n
@@ -205,7 +205,7 @@ func (m *model) resetPassword(l link) result {
 	switch {
 	case l.purpose != "password":
 		return result{err: malformed}
-	case u == nil, u.reset.op != l.op:
+	case u == nil, u.reset.op != l.op, !m.active(u.id):
 		return result{err: replaced}
 	case !m.now.Before(u.reset.until):
 		return result{err: "expired link_expired"}
@@ -262,9 +262,9 @@ func (m *model) void(l link) bool {
 	case "ownership":
 		return m.offered(l) != ""
 	case "password":
-		return u == nil || u.reset.op != l.op || !m.now.Before(u.reset.until)
+		return u == nil || !m.active(u.id) || u.reset.op != l.op || !m.now.Before(u.reset.until)
 	case "mfa":
-		return u == nil || u.mfaReset.op != l.op || !m.now.Before(u.mfaReset.until)
+		return u == nil || !m.active(u.id) || u.mfaReset.op != l.op || !m.now.Before(u.mfaReset.until)
 	}
 	return false
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -29,8 +30,8 @@ func TestS218_Kill(t *testing.T) {
 	if soaking {
 		files, rounds = 20, 25 // 500; in a few files, as every round reads all there is
 	}
-	for range files {
-		t.Run("SQLite", func(t *testing.T) {
+	for i := range files {
+		t.Run(fmt.Sprintf("SQLite%d", i), func(t *testing.T) {
 			t.Parallel()
 			killAndCheck(t, sqliteDatabase(t), rounds)
 		})

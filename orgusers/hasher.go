@@ -19,7 +19,7 @@ const (
 	argonSalt    = 16 // bytes
 	argonKey     = 32 // bytes
 
-	defaultHashBudget = 256 << 20 // bytes
+	defaultHashBudget = 224 << 20 // bytes: 256 MiB with what a thousand callers take beside (S-082)
 	maxHashQueue      = 64        // calls waiting
 	maxPasswordBytes  = 1024      // of input, before anything is done with it (S-081)
 )
@@ -32,7 +32,7 @@ type hasher struct {
 	rand   io.Reader
 }
 
-// newHasher returns a hasher that runs as many hashes at a time as half of memoryBudget (bytes; 0: 256
+// newHasher returns a hasher that runs as many hashes at a time as half of memoryBudget (bytes; 0: 224
 // MiB) holds, at least one and at most two per processor. The other half is for the memory of hashes
 // that are done until it is collected. rand is read by several goroutines at a time.
 func newHasher(memoryBudget int64, rand io.Reader) *hasher {

@@ -220,7 +220,7 @@ func TestS082_SlotsFollowTheBudget(t *testing.T) {
 	twice := 2 * runtime.GOMAXPROCS(0)
 	const one = 2 * argonMemory << 10
 	for budget, want := range map[int64]int{
-		0: min(6, twice), -1: min(6, twice), 256 << 20: min(6, twice), 1: 1, one: 1, 2*one - 1: 1, 2 * one: 2, 1 << 40: twice,
+		0: min(5, twice), -1: min(5, twice), 256 << 20: min(6, twice), 1: 1, one: 1, 2*one - 1: 1, 2 * one: 2, 1 << 40: twice,
 	} {
 		require.Equal(t, want, newHasher(budget, rand.Reader).slots.total, "%d", budget)
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	Breached Breached // a breach corpus that new passwords are looked up in
 	Firewall Firewall // is told of IP rules; without it the host asks [Service.Allowed]
 
-	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 256 MiB.
+	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 224 MiB.
 	PasswordMemory int64
 	// SendTimeout bounds one call of a port ([Mailer], [Sessions], [Meter], [Firewall]): 30 s, at most a minute.
 	SendTimeout time.Duration

@@ -88,8 +88,8 @@ func (w *session) revokeMembers(ctx context.Context, org orgusers.OrgID, members
 	var t text
 	begin := func() {
 		t = text{}
-		t.add(`DELETE FROM orgusers_grants WHERE org_id = ? AND member_id IN `, string(org))
-		list(&t, members)
+		t.add(`DELETE FROM orgusers_grants WHERE `)
+		among(w, &t, ``, `member_id`, org, members)
 		t.add(` AND `)
 	}
 	end := func() error {
@@ -154,8 +154,8 @@ func (w *session) fillGrants(ctx context.Context, org orgusers.OrgID, members []
 			ids[i] = some[i].ID
 		}
 		var t text
-		t.add(`SELECT g.member_id, g.stack_id, g.role_id FROM orgusers_grants AS g WHERE g.org_id = ? AND g.member_id IN `, string(org))
-		list(&t, ids)
+		t.add(`SELECT g.member_id, g.stack_id, g.role_id FROM orgusers_grants AS g WHERE `)
+		among(w, &t, `g.`, `member_id`, org, ids)
 		var member, stack, role string
 		dest := []any{&member, &stack, &role}
 		err := w.query(ctx, &t, func(rows *sql.Rows) error {

@@ -95,8 +95,8 @@ func (w *session) updateSomeMembers(ctx context.Context, org orgusers.OrgID, mem
 	var t text
 	t.add(`UPDATE orgusers_members SET revision = revision + 1`)
 	set.write(&t, len(members))
-	t.add(` WHERE org_id = ? AND id IN `, string(org))
-	list(&t, ids)
+	t.add(` WHERE `)
+	among(w, &t, ``, `id`, org, ids)
 	if len(t.args) > most {
 		return halved(members, func(half []orgusers.MemberUpdate) error { return w.updateSomeMembers(ctx, org, half) })
 	}
@@ -166,14 +166,14 @@ func (w *session) deleteMembers(ctx context.Context, org orgusers.OrgID, ids []o
 	for i := range parts(len(ids)) {
 		some := part(ids, i)
 		var t text
-		t.add(`DELETE FROM orgusers_members WHERE org_id = ? AND id IN `, string(org))
-		list(&t, some)
+		t.add(`DELETE FROM orgusers_members WHERE `)
+		among(w, &t, ``, `id`, org, some)
 		if err := w.must(ctx, len(some), "deleted members", &t); err != nil {
 			return err
 		}
 		var grants text
-		grants.add(`DELETE FROM orgusers_grants WHERE org_id = ? AND member_id IN `, string(org))
-		list(&grants, some)
+		grants.add(`DELETE FROM orgusers_grants WHERE `)
+		among(w, &grants, ``, `member_id`, org, some)
 		if _, err := w.exec(ctx, &grants); err != nil {
 			return err
 		}

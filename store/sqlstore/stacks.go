@@ -43,8 +43,8 @@ func (w *session) updateStacks(ctx context.Context, org orgusers.OrgID, stacks [
 		var t text
 		t.add(`UPDATE orgusers_stacks SET revision = revision + 1`)
 		set.write(&t, len(some))
-		t.add(` WHERE org_id = ? AND id IN `, string(org))
-		list(&t, ids)
+		t.add(` WHERE `)
+		among(w, &t, ``, `id`, org, ids)
 		if err := w.must(ctx, len(some), "stacks", &t); err != nil {
 			return err
 		}
@@ -84,8 +84,8 @@ func (w *session) updateRoles(ctx context.Context, org orgusers.OrgID, roles []o
 		var t text
 		t.add(`UPDATE orgusers_stack_roles SET revision = revision + 1`)
 		set.write(&t, len(some))
-		t.add(` WHERE org_id = ? AND id IN `, string(org))
-		list(&t, ids)
+		t.add(` WHERE `)
+		among(w, &t, ``, `id`, org, ids)
 		if err := w.must(ctx, len(some), "roles", &t); err != nil {
 			return err
 		}
@@ -98,8 +98,8 @@ func deleteRows[T ~string](ctx context.Context, w *session, table string, org or
 	for i := range parts(len(ids)) {
 		some := part(ids, i)
 		var t text
-		t.add(`DELETE FROM `+table+` WHERE org_id = ? AND id IN `, string(org))
-		list(&t, some)
+		t.add(`DELETE FROM ` + table + ` WHERE `)
+		among(w, &t, ``, `id`, org, some)
 		if err := w.must(ctx, len(some), "deleted rows of "+table, &t); err != nil {
 			return err
 		}

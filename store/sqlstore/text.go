@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/orgusers/go-orgusers/orgusers"
 )
 
 // chunk is how many ids or rows one statement has at most. With the widest row, 25 columns, that is
@@ -45,6 +47,25 @@ func list[T ~string](t *text, ids []T) {
 	}
 	t.sql.WriteByte(')')
 	t.wide = t.wide || len(ids) > short
+}
+
+// among adds the condition that a row is of the organization and has one of some values in a column.
+//
+// For a long list PostgreSQL joins with VALUES. The organization is in them, not beside them: once a plan
+// is kept for any organization it takes each for as large as the average one, and would read the whole of
+// a large one sooner than look up a thousand rows.
+func among[T ~string](w *session, t *text, table, column string, org orgusers.OrgID, values []T) {
+	if !w.dialect.numbered || len(values) <= listed {
+		t.add(table+`org_id = ? AND `+table+column+` IN `, string(org))
+		list(t, values)
+		return
+	}
+	t.add(`(` + table + `org_id, ` + table + column + `) IN (`)
+	t.rows(len(values), 2)
+	for _, v := range values {
+		t.args = append(t.args, string(org), string(v))
+	}
+	t.add(`)`)
 }
 
 // rows adds "VALUES (?, …), (?, …), …" for n rows of the given number of columns. The arguments

@@ -12,6 +12,8 @@ import (
 // viewLayout fits the widest kind, a member with the account.
 var viewLayout = layout{texts: 23, numbers: 22}
 
+const joinAccount = ` LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key`
+
 // All rows of a view are read in one statement, so that they are of one moment. The organization comes
 // first: what a database that keeps no moment reads after it may be newer but never older, and a commit
 // under its version cannot miss anything.
@@ -26,20 +28,14 @@ var (
 		append(new(memberRow).dest(), new(userRow).dest()...))
 	memberAlone = viewLayout.lay(kindMember, split(memberColumns), new(memberRow).dest())
 
-	viewMembers = memberWithAccount + ` FROM orgusers_members AS m
- LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key WHERE m.org_id = ?`
-
-	// The same without accounts.
-	viewMembersOnly = memberAlone + ` FROM orgusers_members AS m WHERE m.org_id = ?`
-
 	// The owner's row, found by the organization's; one without an owner would find every pending row.
 	viewOwner = memberWithAccount + ` FROM (
  SELECT x.owner_id FROM orgusers_organizations AS x WHERE x.id = ? AND x.owner_id <> '') AS w `
-	viewOwnerEnd = ` ON m.user_id = w.owner_id AND m.org_id = ? LEFT JOIN orgusers_users AS u ON u.address_key = m.address_key`
+	viewOwnerEnd = ` ON m.user_id = w.owner_id AND m.org_id = ?` + joinAccount
 
 	// The rows of those who invited some rows, each once, without accounts.
 	viewInviters = memberAlone + ` FROM (
- SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.org_id = ? AND x.invited_by <> '' AND `
+ SELECT DISTINCT x.invited_by FROM orgusers_members AS x WHERE x.invited_by <> '' AND `
 	viewInvitersJoin = `) AS i `
 	viewInvitersEnd  = ` ON m.user_id = i.invited_by AND m.org_id = ?`
 
@@ -160,30 +156,22 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 		t.add(viewRequest, org, r.q.Request)
 	}
 	if some := part(l.members, i); len(some) > 0 {
-		t.union()
-		t.add(viewMembers+` AND m.id IN `, org)
-		list(&t, some)
-		r.inviters(&t, `x.id IN `, func() { list(&t, some) })
+		rowsOf(r, &t, memberWithAccount, joinAccount, `id`, some)
+		r.inviters(&t, func() { among(r.session, &t, `x.`, `id`, r.q.Org, some) })
 	}
 	if some := part(l.joined, i); len(some) > 0 {
-		t.union()
-		t.add(viewMembers+` AND m.user_id IN `, org)
-		list(&t, some)
+		rowsOf(r, &t, memberWithAccount, joinAccount, `user_id`, some)
 	}
 	if org != "" && i == 0 && r.q.Owner {
 		t.union()
 		t.add(viewOwner+r.dialect.joinByUser+viewOwnerEnd, org, org)
 	}
 	if some := part(l.keys, i); len(some) > 0 {
-		t.union()
-		t.add(viewMembersOnly+` AND m.address_key IN `, org)
-		list(&t, some)
-		r.inviters(&t, `x.address_key IN `, func() { list(&t, some) })
+		rowsOf(r, &t, memberAlone, ``, `address_key`, some)
+		r.inviters(&t, func() { among(r.session, &t, `x.`, `address_key`, r.q.Org, some) })
 	}
 	if some := part(l.subjects, i); len(some) > 0 {
-		t.union()
-		t.add(viewMembersOnly+` AND m.subject IN `, org)
-		list(&t, some)
+		rowsOf(r, &t, memberAlone, ``, `subject`, some)
 	}
 	if some := part(l.users, i); len(some) > 0 {
 		t.union()
@@ -203,13 +191,20 @@ func (r *viewReader) part(l *viewLists, i int) *text {
 	return &t
 }
 
+// rowsOf adds the rows of the organization that have one of these values in a column.
+func rowsOf[T ~string](r *viewReader, t *text, row, join, column string, values []T) {
+	t.union()
+	t.add(row + ` FROM orgusers_members AS m` + join + ` WHERE `)
+	among(r.session, t, `m.`, column, r.q.Org, values)
+}
+
 // inviters adds the rows of those who invited the rows named, if they are asked for.
-func (r *viewReader) inviters(t *text, by string, named func()) {
+func (r *viewReader) inviters(t *text, named func()) {
 	if !r.q.Inviters {
 		return
 	}
 	t.union()
-	t.add(viewInviters+by, string(r.q.Org))
+	t.add(viewInviters)
 	named()
 	t.add(viewInvitersJoin+r.dialect.joinByUser+viewInvitersEnd, string(r.q.Org))
 }

@@ -37,7 +37,7 @@ func (s *Store) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers
 	s.filter(&t, &q)
 	order(&t, &q)
 
-	out := make([]orgusers.Member, 0, min(q.Limit, 8*chunk))
+	out := make([]orgusers.Member, 0, max(0, min(q.Limit, 8*chunk)))
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
 		if err := rows.Scan(dest...); err != nil {
 			return err

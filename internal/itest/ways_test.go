@@ -182,7 +182,7 @@ func TestBehaviourWays(t *testing.T) {
 // The model beside the store in every way.
 func TestModelWays(t *testing.T) {
 	t.Parallel()
-	share := 12
+	share := 20
 	if soaking {
 		share = 1
 	}

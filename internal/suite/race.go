@@ -30,7 +30,7 @@ func rounds() int {
 }
 
 // raceTime is when a race stops short of its rounds, on a store that waits for a disk, unless soaking.
-const raceTime = 2 * time.Second
+const raceTime = time.Second
 
 // round is one run of a race: two services or more on one store, or each on another node of it, which
 // know of each other no more than processes do, and addresses that no other round uses.

@@ -111,7 +111,7 @@ func run(ctx context.Context, name string, o options, r *result) error {
 	if err != nil {
 		return err
 	}
-	defer e.stop()
+	defer func() { _ = e.stop() }()
 	b, err := prepare(ctx, e, o)
 	if err != nil {
 		return err

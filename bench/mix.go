@@ -121,7 +121,7 @@ func (w *worker) role(ctx context.Context, o *org) error {
 		each := (o.n/2 - i) / workers
 		i += w.number*each + rand.IntN(each)
 	} else {
-		o = w.orgs[(rand.IntN(len(w.orgs)/workers))*workers+w.number]
+		o = w.orgs[rand.IntN(len(w.orgs)/workers)*workers+w.number]
 	}
 	id := o.member(i)
 	changed := w.roles[string(id)]

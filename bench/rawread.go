@@ -21,8 +21,8 @@ func (r *raw) page(ctx context.Context, o *org, p place) error {
 		return err
 	}
 	q, args := `SELECT `+rawPageColumns+` FROM orgusers_members WHERE org_id = ?`, []any{string(o.id)}
-	switch {
-	case p.sort == orgusers.SortEmail:
+	switch p.sort {
+	case orgusers.SortEmail:
 		if p.rows > 0 {
 			q, args = q+` AND address_key > ?`, append(args, o.email(p.rows-2)) // the owner comes first
 		}
@@ -125,8 +125,10 @@ func (r *raw) export(ctx context.Context, o *org, w io.Writer) error {
 		if mfa != 0 {
 			enrolled = "Enabled"
 		}
-		if err := out.Write([]string{address, first, last, role, status, enrolled, by,
-			time.UnixMicro(invited).UTC().Format(time.RFC3339), time.UnixMicro(login).UTC().Format(time.RFC3339)}); err != nil {
+		if err := out.Write([]string{
+			address, first, last, role, status, enrolled, by,
+			time.UnixMicro(invited).UTC().Format(time.RFC3339), time.UnixMicro(login).UTC().Format(time.RFC3339),
+		}); err != nil {
 			return err
 		}
 	}

@@ -44,10 +44,10 @@ func save(out string, all map[string]*result) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(out+".json", append(text, '\n'), 0o644); err != nil { //nolint:gosec // it is for everybody
+	if err := os.WriteFile(out+".json", append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(out+".md", []byte(report(all)), 0o644) //nolint:gosec // it is for everybody
+	return os.WriteFile(out+".md", []byte(report(all)), 0o644)
 }
 
 const preface = `# Results

@@ -38,8 +38,10 @@ func sample(k orgusers.MailKind) orgusers.Mail {
 }
 
 func linked(k orgusers.MailKind) bool {
-	return !slices.Contains([]orgusers.MailKind{orgusers.MailOwnershipTaken, orgusers.MailPasswordChanged, orgusers.MailMFARemoved,
-		orgusers.MailMFAEnrolled, orgusers.MailRecoveryCodeUsed, orgusers.MailRecoveryCodesNew, orgusers.MailSignInLocked}, k)
+	return !slices.Contains([]orgusers.MailKind{
+		orgusers.MailOwnershipTaken, orgusers.MailPasswordChanged, orgusers.MailMFARemoved,
+		orgusers.MailMFAEnrolled, orgusers.MailRecoveryCodeUsed, orgusers.MailRecoveryCodesNew, orgusers.MailSignInLocked,
+	}, k)
 }
 
 func texts(tb testing.TB, c mailer.Config) *mailer.Texts {

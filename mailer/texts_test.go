@@ -123,7 +123,7 @@ Diese E-Mail ging an ben@reader.example, gesendet von Acme CMS.
 
 // Every kind says who did it, where, until when, and what to do if it was not you; a notice has no
 // link and no expiry (S-106).
-func TestS106_EveryKind(t *testing.T) { //nolint:tparallel // one subtest after another collects the subjects
+func TestS106_EveryKind(t *testing.T) { // not parallel: one subtest after another collects the subjects
 	t.Parallel()
 	for _, locale := range []string{"en", "de"} {
 		x := texts(t, mailer.Config{Locale: in(locale), Support: "the help desk"})

@@ -123,8 +123,12 @@ func TestS151_TheHostSaysWhoseAddress(t *testing.T) {
 
 	x := newFront(t, func(c *orgusers.Config) { c.Policy.FailuresPerPrefix = 3 })
 	spoofed := []orgusers.Actor{
-		{Agent: "X-Forwarded-For: 10.9.9.9"}, {Agent: "10.9.9.9\r\nX-Real-IP: 10.9.9.9"},
-		{Session: "Forwarded: for=10.9.9.9"}, {Request: "10.9.9.9"}, {User: "10.9.9.9"}, {Device: orgusers.KnownDevice("10.9.9.9")},
+		{Agent: "X-Forwarded-For: 10.9.9.9"},
+		{Agent: "10.9.9.9\r\nX-Real-IP: 10.9.9.9"},
+		{Session: "Forwarded: for=10.9.9.9"},
+		{Request: "10.9.9.9"},
+		{User: "10.9.9.9"},
+		{Device: orgusers.KnownDevice("10.9.9.9")},
 	}
 	refusals := []string{}
 	for i, a := range spoofed {

@@ -1,6 +1,7 @@
 package orgusers_test
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func refusedAs(t testing.TB, err, kind error, reason orgusers.Reason) {
 	var e *orgusers.Error
 	require.ErrorAs(t, err, &e)
 	require.ErrorIs(t, err, kind)
-	if reason != "" && e.Kind == orgusers.ErrInvalid {
+	if reason != "" && errors.Is(err, orgusers.ErrInvalid) {
 		require.Equal(t, reason, e.Fields[0].Reason, "%v", err)
 		return
 	}

@@ -130,7 +130,7 @@ func dispatch(ctx context.Context, args []string, env func(string) string, out, 
 	c := &call{env: env, out: out}
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard) // what it would say comes back as the error
-	c.database.flags(f)
+	c.flags(f)
 	do := cmd.flags(f)
 	switch err := f.Parse(rest); {
 	case errors.Is(err, flag.ErrHelp):

@@ -45,8 +45,8 @@ func TestCodesOfDrivers(t *testing.T) {
 				got := s.Commit(t.Context(), everything(o))
 				require.True(t, control.Fired(), a.name)
 				control.Reset()
-				require.Equal(t, a.want == orgusers.ErrConflict, errors.Is(got, orgusers.ErrConflict), "%s, call %d: %v", a.name, call, got)
-				require.Equal(t, a.want == orgusers.ErrUnknownOutcome && call == calls, errors.Is(got, orgusers.ErrUnknownOutcome), "%s, call %d: %v", a.name, call, got)
+				require.Equal(t, errors.Is(a.want, orgusers.ErrConflict), errors.Is(got, orgusers.ErrConflict), "%s, call %d: %v", a.name, call, got)
+				require.Equal(t, errors.Is(a.want, orgusers.ErrUnknownOutcome) && call == calls, errors.Is(got, orgusers.ErrUnknownOutcome), "%s, call %d: %v", a.name, call, got)
 				require.ErrorIs(t, got, err, "the cause is kept")
 			}
 		}

@@ -88,7 +88,7 @@ func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers
 // TestP3_BulkStatements: bar P3. A bulk of 1, 10, 100 and 500 people costs the same statements, at
 // most 4 reads and 8 writes, a request id included; with people of several organizations, stack
 // owners and stack roles among them. BEGIN and COMMIT are not statements.
-func TestP3_BulkStatements(t *testing.T) { //nolint:tparallel // one counter of statements
+func TestP3_BulkStatements(t *testing.T) { // not parallel: one counter of statements
 	t.Parallel()
 	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { bulkStatements(t, make(t)) })
 }

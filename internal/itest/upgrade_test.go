@@ -54,7 +54,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		require.Equal(t, orgusers.PasswordHash("hash"), v.Person.User.Password)
 		require.Zero(t, v.Person.User.Failures)
 		require.Len(t, v.Person.Memberships, 1)
-		require.Zero(t, v.Person.Memberships[0].Member.Subject)
+		require.Empty(t, v.Person.Memberships[0].Member.Subject)
 		require.Equal(t, orgusers.Settings{AllowedDomains: []string{"x.example"}, SSO: orgusers.SSO{Enabled: true}}, v.Person.Memberships[0].Settings)
 		n := filledSession("n", "u")
 		require.NoError(t, s.Commit(t.Context(), orgusers.Changes{

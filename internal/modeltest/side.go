@@ -40,7 +40,8 @@ func newSide(t testing.TB, name string, store orgusers.Store, p policy) *side {
 		var seed [32]byte
 		binary.LittleEndian.PutUint64(seed[:], 1)
 		c.Rand = rand.NewChaCha8(seed)
-		c.Policy = orgusers.Policy{StepUp: []orgusers.Action{},
+		c.Policy = orgusers.Policy{
+			StepUp:            []orgusers.Action{},
 			ImmediateMFAReset: p.ImmediateMFA, PeersProtected: p.PeersProtected, EndSessionsOnForcedReset: p.EndOnReset,
 			UnlockSkips: p.UnlockSkips, InvitationsNeverExpire: p.NeverExpire, InvitesPerActorHour: p.PerHour,
 			InvitesPerMailboxDay: p.PerMailbox, MaxSends: p.MaxSends,

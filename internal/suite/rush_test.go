@@ -1,7 +1,6 @@
 package suite_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,7 +58,7 @@ func rush(t *testing.T) {
 	for i := range ins {
 		if errs[i] != nil {
 			require.ErrorIs(t, errs[i], orgusers.ErrBusy)
-			require.True(t, errors.As(errs[i], new(*orgusers.Error)))
+			require.ErrorAs(t, errs[i], new(*orgusers.Error))
 			busy++
 			continue
 		}

@@ -83,7 +83,7 @@ func brokenSessions() []broken {
 			s.session = func(token string, v *orgusers.SessionView, err error) error {
 				if old, ok := cache.Load(token); ok {
 					*v, _ = old.(orgusers.SessionView)
-					return nil
+					err = nil
 				}
 				if err == nil {
 					cache.Store(token, *v)
@@ -116,7 +116,7 @@ func brokenSessions() []broken {
 			s.session = func(token string, v *orgusers.SessionView, err error) error {
 				if old, ok := known.Load(token); ok && err != nil {
 					*v, _ = old.(orgusers.SessionView)
-					return nil
+					err = nil
 				}
 				return err
 			}

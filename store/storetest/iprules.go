@@ -91,11 +91,8 @@ func ipRulesPages(w *world) {
 	}
 	theirs := w.newIPRule(k.org, owner, "db")
 	place = append(slices.Clone(ofAnn), theirs)
-	for _, r := range []orgusers.IPRule{
-		w.newIPRule(other.org, ann, "db"), w.newIPRule(k.org, ann, "DB"), w.newIPRule(k.org, ann, "db "), w.newIPRule(k.org, mapped, "db"),
-	} {
-		ofAnn = append(ofAnn, r)
-	}
+	ofAnn = append(ofAnn,
+		w.newIPRule(other.org, ann, "db"), w.newIPRule(k.org, ann, "DB"), w.newIPRule(k.org, ann, "db "), w.newIPRule(k.org, mapped, "db"))
 	w.open(append(slices.Clone(ofAnn), theirs)...)
 
 	for _, c := range []struct {

@@ -292,9 +292,19 @@ func personNobody(w *world) {
 	s := w.signIn("ann")
 	for _, q := range []orgusers.PersonQuery{
 		{},
-		{User: orgusers.UserID(w.id())}, {User: "' OR 1=1 --"}, {User: orgusers.UserID(s.ID)}, {User: orgusers.UserID(k.ann.ID)},
-		{Key: k.cat.Address.Key}, {Key: "nobody@example.com"}, {Key: orgusers.AddressKey(k.ann.Address.Email)}, {Key: "%"},
-		{Token: "unknown"}, {Token: string(s.ID)}, {Token: strings.ToUpper(s.Token)}, {Token: s.Token + " "}, {Token: string(s.User)},
+		{User: orgusers.UserID(w.id())},
+		{User: "' OR 1=1 --"},
+		{User: orgusers.UserID(s.ID)},
+		{User: orgusers.UserID(k.ann.ID)},
+		{Key: k.cat.Address.Key},
+		{Key: "nobody@example.com"},
+		{Key: orgusers.AddressKey(k.ann.Address.Email)},
+		{Key: "%"},
+		{Token: "unknown"},
+		{Token: string(s.ID)},
+		{Token: strings.ToUpper(s.Token)},
+		{Token: s.Token + " "},
+		{Token: string(s.User)},
 	} {
 		w.looks(orgusers.ViewQuery{Person: q}, orgusers.View{})
 		w.looks(orgusers.ViewQuery{Org: k.org, Person: q, Owner: true}, orgusers.View{

@@ -35,7 +35,7 @@ func TestP4_LongListsOnPostgreSQL(t *testing.T) {
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
-	args := strings.TrimSuffix(strings.Repeat("'x',", strings.Count(statement, "$")), ",")
+	args := strings.TrimSuffix(strings.Repeat("'{x}',", strings.Count(statement, "$")), ",")
 	for _, q := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE p AS " + statement} {
 		_, err := conn.ExecContext(t.Context(), q)
 		require.NoError(t, err)
@@ -50,8 +50,10 @@ func TestP4_LongListsOnPostgreSQL(t *testing.T) {
 		plan = append(plan, line)
 	}
 	require.NoError(t, rows.Err())
-	require.NotContains(t, strings.Join(plan, "\n"), "ANY", "%.200s", statement)
-	require.Contains(t, strings.Join(plan, "\n"), "*VALUES*")
+	for _, bad := range []string{"Seq Scan", "Filter", "ANY"} {
+		require.NotContains(t, strings.Join(plan, "\n"), bad, statement)
+	}
+	require.Regexp(t, `Index Cond: \(\(org_id = .*\) AND \(address_key = .*unnest`, strings.Join(plan, "\n"))
 }
 
 // P2, P4 on MySQL and MariaDB: the same reads the index once for each address and nothing else, also

@@ -246,7 +246,7 @@ func (r *review) schema(ctx context.Context) error {
 func (r *review) compare(want, have schema) {
 	const restore = "restore the database from a backup, or make again what was dropped, as Migrations has it"
 	for _, name := range slices.Sorted(maps.Keys(want.columns)) {
-		table := r.render(name)
+		table := r.named(name)
 		if have.columns[table] == nil {
 			r.database(CodeTable, SeverityError, "the table "+table+" is missing", restore)
 			continue
@@ -264,9 +264,9 @@ func (r *review) compare(want, have schema) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.indexes)) {
-		w, h := want.indexes[name], have.indexes[r.render(name)]
-		if have.columns[r.render(w.table)] != nil && (h.table != r.render(w.table) || w.unique && !h.unique) {
-			r.database(CodeIndex, SeverityError, "the index "+r.render(name)+" is missing, invalid or not unique any more", restore)
+		w, h := want.indexes[name], have.indexes[r.named(name)]
+		if have.columns[r.named(w.table)] != nil && (h.table != r.named(w.table) || w.unique && !h.unique) {
+			r.database(CodeIndex, SeverityError, "the index "+r.named(name)+" is missing, invalid or not unique any more", restore)
 		}
 	}
 }

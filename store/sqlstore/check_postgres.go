@@ -62,7 +62,7 @@ func inspectPostgreSQL(ctx context.Context, r *review) error {
 // postgresNeedsTables notes that the account cannot make tables, if there are some to be made.
 func (r *review) postgresNeedsTables(ctx context.Context, schema string) error {
 	var there int
-	err := r.conn.QueryRowContext(ctx, r.render(`SELECT CASE WHEN to_regclass('orgusers_schema_version') IS NULL THEN 0 ELSE 1 END`)).Scan(&there)
+	err := r.conn.QueryRowContext(ctx, r.named(`SELECT CASE WHEN to_regclass('orgusers_schema_version') IS NULL THEN 0 ELSE 1 END`)).Scan(&there)
 	if err == nil && there == 0 {
 		r.database(CodePrivileges, SeverityError, "the account may not create tables in the schema "+schema,
 			"migrate with an account that may, or GRANT CREATE ON SCHEMA "+schema)

@@ -104,7 +104,7 @@ func (r *review) sqliteTransaction(ctx context.Context) error {
 		r.database(CodeTxLock, SeverityWarning, "transactions begin deferred, so that one that has read before it writes may fail at once",
 			inDSN("_txlock=immediate", "_txlock=immediate"))
 	}
-	_, err = tx.ExecContext(ctx, r.render(`CREATE TABLE orgusers_check (id INTEGER)`))
+	_, err = tx.ExecContext(ctx, r.named(`CREATE TABLE orgusers_check (id INTEGER)`))
 	switch {
 	case code(err) == readOnly:
 		r.database(CodeReadOnly, SeverityError, "the file cannot be written", "give the process the right to write the file and its folder, and open it without mode=ro")

@@ -2,15 +2,14 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 )
 
 // Dialect is what differs between the databases. All statements are otherwise the same text.
 type Dialect struct {
 	name string
 
-	// numbered: placeholders are $1, $2, … instead of ?.
-	numbered bool
+	// arrays: placeholders are $1, $2, … instead of ?, and a long list is one array.
+	arrays bool
 	// rowValues: a keyset over two columns is (a, b) > (?, ?), which the planner answers with one
 	// range of the index. MySQL and MariaDB read everything before the position then; they want
 	// (a > ? OR (a = ? AND b > ?)).
@@ -86,7 +85,7 @@ func SQLite() Dialect {
 // PostgreSQL works with any driver for PostgreSQL 13 or newer, such as pgx and lib/pq.
 func PostgreSQL() Dialect {
 	return Dialect{
-		name: "postgresql", numbered: true, rowValues: true, atomicDDL: true,
+		name: "postgresql", arrays: true, rowValues: true, atomicDDL: true,
 		returning:  ` RETURNING name, total`,
 		upsert:     ` ON CONFLICT (name) DO UPDATE SET total = orgusers_counters.total + excluded.total`,
 		greatest:   `GREATEST`,
@@ -160,64 +159,3 @@ func (d *Dialect) keysetArgs(a, b any) []any {
 	}
 	return []any{a, a, b}
 }
-
-const defaultPrefix = "orgusers_"
-
-// render turns a statement into the database's own: with its tables and placeholders.
-func (s *Store) render(text string) string {
-	if s.prefix != defaultPrefix {
-		text = strings.ReplaceAll(text, defaultPrefix, s.prefix)
-	}
-	switch {
-	case s.dialect.numbered:
-		return numbered(text)
-	case s.dialect.blind && !strings.HasPrefix(text, "INSERT"):
-		return strings.ReplaceAll(text, "?", "+?")
-	}
-	return text
-}
-
-// numbered replaces each ? by $1, $2, … No statement has a question mark in a literal. A list of more
-// than a few becomes a VALUES list: once PostgreSQL keeps a plan for any parameters, it compares each row
-// that it looks at with all of an IN list, one after the other, but joins with VALUES.
-func numbered(text string) string {
-	var b strings.Builder
-	b.Grow(len(text) + len(text)/2)
-	n := 0
-	mark := func() {
-		n++
-		b.WriteByte('$')
-		b.WriteString(itoa(n))
-	}
-	for {
-		i := strings.IndexByte(text, '?')
-		if i < 0 {
-			b.WriteString(text)
-			return b.String()
-		}
-		b.WriteString(text[:i])
-		length := 1
-		if strings.HasSuffix(text[:i], " IN (") {
-			for strings.HasPrefix(text[i+2*length-1:], ",?") {
-				length++
-			}
-		}
-		if length <= listed {
-			mark()
-			text = text[i+1:]
-			continue
-		}
-		b.WriteString("VALUES (")
-		for k := range length {
-			if k > 0 {
-				b.WriteString("),(")
-			}
-			mark()
-		}
-		b.WriteByte(')')
-		text = text[i+2*length-1:]
-	}
-}
-
-// listed is how many ids an IN list has on PostgreSQL at most.
-const listed = 10

@@ -79,7 +79,7 @@ func (s *Store) status(ctx context.Context) (st Status, step int, err error) {
 }
 
 func (s *Store) row(ctx context.Context, statement string, dest ...any) error {
-	statement = s.render(statement)
+	statement = s.named(statement)
 	if s.tx != nil {
 		return s.tx.QueryRowContext(ctx, statement).Scan(dest...)
 	}
@@ -168,7 +168,7 @@ func (s *Store) migrate(ctx context.Context, target int) error {
 		return nil
 	}
 	for _, statement := range s.bootstrap() {
-		_, err := s.db.ExecContext(ctx, s.render(statement))
+		_, err := s.db.ExecContext(ctx, s.named(statement))
 		if err != nil && s.dialect.exists(err) {
 			return conflict("another process makes the first table")
 		}
@@ -182,7 +182,7 @@ func (s *Store) migrate(ctx context.Context, target int) error {
 		return s.failed(ctx, err)
 	}
 	defer lock.Rollback()
-	if _, err := lock.ExecContext(ctx, s.render(takeLock)); err != nil {
+	if _, err := lock.ExecContext(ctx, s.named(takeLock)); err != nil {
 		return s.failed(ctx, err)
 	}
 	if s.dialect.atomicDDL {
@@ -209,7 +209,7 @@ type runner interface {
 func (s *Store) apply(ctx context.Context, on runner, all []migration, target int) error {
 	var st Status
 	var step int
-	if err := on.QueryRowContext(ctx, s.render(readVersion)).Scan(&st.Version, &step); err != nil {
+	if err := on.QueryRowContext(ctx, s.named(readVersion)).Scan(&st.Version, &step); err != nil {
 		return s.failed(ctx, err)
 	}
 	st.Halfway = step > 0
@@ -220,7 +220,7 @@ func (s *Store) apply(ctx context.Context, on runner, all []migration, target in
 	for i, m := range todo {
 		version := st.Version + i
 		for ; step < len(m.statements); step++ {
-			_, err := on.ExecContext(ctx, s.render(s.typed(m.statements[step])))
+			_, err := on.ExecContext(ctx, s.named(s.typed(m.statements[step])))
 			if done := !s.dialect.atomicDDL && s.dialect.exists(err); err != nil && !done {
 				return fmt.Errorf("sqlstore: migration %s, statement %d: %w", m.name, step+1, s.failed(ctx, err))
 			}
@@ -228,7 +228,7 @@ func (s *Store) apply(ctx context.Context, on runner, all []migration, target in
 			if next == len(m.statements) {
 				done, next = version+1, 0
 			}
-			if _, err := on.ExecContext(ctx, s.render(setVersion), done, next); err != nil {
+			if _, err := on.ExecContext(ctx, s.named(setVersion), done, next); err != nil {
 				return s.failed(ctx, err)
 			}
 		}

@@ -74,7 +74,7 @@ func (s *Store) script(m migration, version, step int) []string {
 	}
 	out = append(out, "UPDATE orgusers_schema_version SET version = "+itoa(version)+", step = 0 WHERE id = 1")
 	for i := range out {
-		out[i] = s.render(out[i])
+		out[i] = s.named(out[i])
 	}
 	return out
 }

@@ -147,18 +147,18 @@ func (w *session) exec(ctx context.Context, t *text) (int64, error) {
 	if err := storable(t.args); err != nil {
 		return 0, err
 	}
-	sqlText := w.render(t.sql.String())
+	sqlText, args := w.render(t)
 	run := func() (sql.Result, error) {
 		stmt, err := w.prepared(ctx, sqlText, t.wide) //nolint:sqlclosecheck // kept, or the transaction's
 		switch {
 		case err != nil:
 			return nil, err
 		case stmt != nil:
-			return stmt.ExecContext(ctx, t.args...)
+			return stmt.ExecContext(ctx, args...)
 		case w.tx != nil:
-			return w.tx.ExecContext(ctx, sqlText, t.args...)
+			return w.tx.ExecContext(ctx, sqlText, args...)
 		}
-		return w.db.ExecContext(ctx, sqlText, t.args...)
+		return w.db.ExecContext(ctx, sqlText, args...)
 	}
 	res, err := once(ctx, w, run)
 	if err != nil {
@@ -185,10 +185,10 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 	if err := storable(t.args); err != nil {
 		return err
 	}
-	sqlText := w.render(t.sql.String())
+	sqlText, args := w.render(t)
 	run := func() (*sql.Rows, error) {
 		if w.tx != nil && w.dialect.literalReads {
-			sqlText, err := literal(sqlText, t.args)
+			sqlText, err := literal(sqlText, args)
 			if err != nil {
 				return nil, err
 			}
@@ -199,11 +199,11 @@ func (w *session) query(ctx context.Context, t *text, row func(*sql.Rows) error)
 		case err != nil:
 			return nil, err
 		case stmt != nil:
-			return stmt.QueryContext(ctx, t.args...)
+			return stmt.QueryContext(ctx, args...)
 		case w.tx != nil:
-			return w.tx.QueryContext(ctx, sqlText, t.args...)
+			return w.tx.QueryContext(ctx, sqlText, args...)
 		}
-		return w.db.QueryContext(ctx, sqlText, t.args...)
+		return w.db.QueryContext(ctx, sqlText, args...)
 	}
 	rows, err := once(ctx, w, run)
 	if err != nil {

@@ -117,7 +117,7 @@ func (s *Store) found(ctx context.Context) (schema, error) {
 // each runs a query about the tables that begin with the prefix.
 func (s *Store) each(ctx context.Context, query string, row func(*sql.Rows) error) error {
 	rows, err := patient(ctx, func() (*sql.Rows, error) {
-		return s.db.QueryContext(ctx, s.render(query), len(s.prefix), s.prefix)
+		return s.db.QueryContext(ctx, s.named(query), len(s.prefix), s.prefix)
 	})
 	if err != nil {
 		return s.failed(ctx, err)

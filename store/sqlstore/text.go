@@ -27,7 +27,16 @@ const short = 12
 type text struct {
 	sql  strings.Builder
 	args []any
+	runs []run
 	wide bool // has a list of varying length, so that it is not worth keeping prepared
+}
+
+// run is where a list of values stands, or a list of rows.
+type run struct {
+	from, to int // in the SQL
+	first, n int // of the arguments, n for each column
+	columns  int
+	rows     bool
 }
 
 func (t *text) add(sql string, args ...any) {
@@ -37,6 +46,7 @@ func (t *text) add(sql string, args ...any) {
 
 // list adds "(?, ?, …)" for some ids, of which there must be one at least.
 func list[T ~string](t *text, ids []T) {
+	r := run{from: t.sql.Len(), first: len(t.args), n: len(ids), columns: 1}
 	t.sql.WriteByte('(')
 	for i, id := range ids {
 		if i > 0 {
@@ -46,38 +56,38 @@ func list[T ~string](t *text, ids []T) {
 		t.args = append(t.args, string(id))
 	}
 	t.sql.WriteByte(')')
+	r.to = t.sql.Len()
+	t.runs = append(t.runs, r)
 	t.wide = t.wide || len(ids) > short
 }
 
 // among adds the condition that a row is of the organization and has one of some values in a column.
 //
-// For a long list PostgreSQL joins with VALUES. The organization is in them, not beside them: once a plan
-// is kept for any organization it takes each for as large as the average one, and would read the whole of
-// a large one sooner than look up a thousand rows.
+// On PostgreSQL the organization is in a long list, not beside it: once a plan is kept for any organization
+// it takes each for as large as the average one, and would read the whole of a large one sooner than look up
+// a thousand rows.
 func among[T ~string](w *session, t *text, table, column string, org orgusers.OrgID, values []T) {
-	if !w.dialect.numbered || len(values) <= listed {
+	if !w.dialect.arrays || len(values) <= listed {
 		t.add(table+`org_id = ? AND `+table+column+` IN `, string(org))
 		list(t, values)
 		return
 	}
-	t.add(`(` + table + `org_id, ` + table + column + `) IN (`)
-	t.rows(len(values), 2)
-	for _, v := range values {
-		t.args = append(t.args, string(org), string(v))
-	}
-	t.add(`)`)
+	t.add(`(`+table+`org_id, `+table+column+`) IN (SELECT ?, unnest(?::text[]))`, string(org), array(len(values), func(i int) any { return string(values[i]) }))
 }
 
 // rows adds "VALUES (?, …), (?, …), …" for n rows of the given number of columns. The arguments
 // are added by the caller.
 func (t *text) rows(n, columns int) {
 	row := "(?" + strings.Repeat(",?", columns-1) + ")"
+	r := run{from: t.sql.Len(), first: len(t.args), n: n, columns: columns, rows: true}
 	t.sql.WriteString(" VALUES ")
 	t.sql.WriteString(row)
 	for range n - 1 {
 		t.sql.WriteByte(',')
 		t.sql.WriteString(row)
 	}
+	r.to = t.sql.Len()
+	t.runs = append(t.runs, r)
 	t.args = append(make([]any, 0, n*columns+len(t.args)), t.args...)
 	t.wide = t.wide || n > short
 }

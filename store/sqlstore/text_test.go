@@ -44,7 +44,7 @@ func TestRender(t *testing.T) {
 	} {
 		s, err := New(new(sql.DB), c.d, Options{Prefix: c.prefix})
 		require.NoError(t, err)
-		require.Equal(t, c.want, s.render(text))
+		require.Equal(t, c.want, s.named(text))
 	}
 }
 

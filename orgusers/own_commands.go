@@ -333,8 +333,7 @@ func (c *EndOwnSessions) decide(d *draft) error {
 	c.renewed = Renewed{}
 	u := d.theUser()
 	if c.session == "" {
-		c.endOthers(d, u)
-		return nil
+		return c.endOthers(d, u)
 	}
 	for _, r := range d.registry {
 		if r.was.ID == c.session && d.seen(r.was) {
@@ -347,9 +346,13 @@ func (c *EndOwnSessions) decide(d *draft) error {
 }
 
 // endOthers ends all but the actor's session by the epoch, or, for who came by an identity provider,
-// those that came from there too: it does not vouch for the others.
-func (c *EndOwnSessions) endOthers(d *draft, u *User) {
+// those that came from there too: it does not vouch for the others. Where the host keeps the sessions, only
+// the host knows which those are.
+func (c *EndOwnSessions) endOthers(d *draft, u *User) error {
 	current := d.current()
+	if current == nil && d.actor.SSO != "" {
+		return denied(ReasonHostSession)
+	}
 	for _, r := range d.registry {
 		if r != current && (d.actor.SSO == "" || r.was.SSO == d.actor.SSO) {
 			r.now = nil
@@ -360,6 +363,7 @@ func (c *EndOwnSessions) endOthers(d *draft, u *User) {
 	}
 	c.renew(d, u, func(*Session) {})
 	d.record(note{user: u.ID, email: u.Address.Email, after: "other sessions ended"})
+	return nil
 }
 
 // seen reports whether a session is live and one that the actor may know of: one's own, and for who came

@@ -54,34 +54,33 @@ func TestS112_NoFreeGuesses(t *testing.T) {
 		want    refusal
 		session func(x *front) orgusers.Actor
 		prove   bool // Prove is refused, too
+		policy  []orgusers.Action
 	}{
 		"not proved of late": {refusal{orgusers.ErrReauth, ""}, func(x *front) orgusers.Actor {
 			_, a := x.enrolled()
 			x.Clock.Tick(16 * time.Minute)
 			return a
-		}, false},
+		}, false, nil},
 		"by the policy": {refusal{orgusers.ErrReauth, ""}, func(x *front) orgusers.Actor {
 			a := x.Actor(x.mia.User)
 			x.Clock.Tick(16 * time.Minute)
 			return a
-		}, false},
+		}, false, []orgusers.Action{orgusers.ActionChangePassword}},
 		"by a provider": {refusal{orgusers.ErrDenied, orgusers.ReasonSSOSession}, func(x *front) orgusers.Actor {
 			a := x.Actor(x.mia.User)
 			a.SSO = x.acme.ID
 			return a
-		}, true},
+		}, true, nil},
 		"ended": {refusal{orgusers.ErrDenied, orgusers.ReasonSessionEnded}, func(x *front) orgusers.Actor {
 			a := x.Actor(x.mia.User)
 			require.NoError(x.T, x.acme.Admin().Do(world.Ctx(), orgusers.EndSessions{}, x.mia.ID))
 			return a
-		}, true},
+		}, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			breached := &corpus{answer: corpusLines()}
-			x := newFront(t, func(c *orgusers.Config) {
-				c.Breached, c.Policy.StepUp = breached, []orgusers.Action{orgusers.ActionChangePassword}
-			})
+			x := newFront(t, func(c *orgusers.Config) { c.Breached, c.Policy.StepUp = breached, how.policy })
 			actor := how.session(x)
 			before := *x.user()
 			breached.asked = nil
@@ -99,4 +98,19 @@ func TestS112_NoFreeGuesses(t *testing.T) {
 			require.Equal(t, before, *x.user())
 		})
 	}
+}
+
+// TestS082_HashedOnce: a new password is held against the old one and hashed once, however often another process
+// is in the way.
+func TestS082_HashedOnce(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	ctx, svc := x.hashless(true)
+	_, err := svc.Account(x.Actor(x.mia.User)).ChangePassword(ctx, world.Password, fresh)
+	require.NoError(t, err)
+	token := x.forgot("mia@acme.example")
+	ctx, svc = x.hashless(true)
+	_, err = svc.Visitor(x.Actor("")).ResetPassword(ctx, token, "yet "+fresh)
+	require.NoError(t, err)
 }

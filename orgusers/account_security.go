@@ -138,8 +138,10 @@ func (a Account) Sessions(ctx context.Context) ([]Device, error) {
 type MFAStatus struct {
 	Enrolled      bool
 	EnrolledAt    time.Time
-	RecoveryCodes int  // how many are left (S-121)
-	Required      bool // an organization in which this session is good enforces it
+	RecoveryCodes int // how many are left (S-121)
+	// Required: an organization in which this session is good enforces it (R7.6); never by single sign-on, where
+	// the provider vouches for it.
+	Required bool
 }
 
 // MFA says how the person's second factor stands.
@@ -149,10 +151,11 @@ func (a Account) MFA(ctx context.Context) (MFAStatus, error) {
 		return MFAStatus{}, named("Account.MFA", err)
 	}
 	u := d.theUser()
+	own := d.actor.SSO == ""
 	st := MFAStatus{Enrolled: u.MFA.Enrolled(), EnrolledAt: u.MFA.EnrolledAt, RecoveryCodes: u.MFA.RecoveryCodes()}
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
-		st.Required = st.Required || m.takes(d.actor.SSO) && m.Settings.Security.RequireMFA
+		st.Required = st.Required || own && m.takes("") && m.Settings.Security.RequireMFA
 	}
 	return st, nil
 }

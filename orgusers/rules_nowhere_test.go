@@ -92,8 +92,8 @@ func TestR213_Invited(t *testing.T) {
 	require.NoError(t, x.Reset(x.forgot("mia@acme.example"), fresh))
 }
 
-// TestR76_WhoDemands: a second factor is demanded by the organizations in which the session is good. By one's
-// provider nothing is learnt of the others.
+// TestR76_WhoDemands: a second factor is demanded by the organizations in which the session is good; of who comes
+// by a provider by none, as there is none to be set up then. By one's provider nothing is learnt of the others.
 func TestR76_WhoDemands(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
@@ -125,7 +125,9 @@ func TestR76_WhoDemands(t *testing.T) {
 	require.False(t, required(own), "deactivated")
 	demand(x.acme.ID)
 	require.False(t, required(own), "own credentials are no good there")
-	require.True(t, required(provided))
+	_, err = x.Svc.Access(world.Ctx(), provided, x.acme.ID)
+	require.NoError(t, err)
+	require.False(t, required(provided), "the provider vouches for it")
 }
 
 // TestS063_ProvidersWord: a sign-in by a provider proves as much as the provider says that it asked for, and

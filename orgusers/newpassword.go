@@ -67,7 +67,7 @@ func (d *draft) minPassword(enrolled bool) int {
 		for i := range d.person.Memberships {
 			m := &d.person.Memberships[i]
 			demands := &m.Settings.Security
-			enforced = enforced || demands.RequireMFA && m.Member.Status == StatusActive && !m.Disabled
+			enforced = enforced || demands.RequireMFA && m.takes("") // to who signs in by a provider nothing is enforced here
 			asked = append(asked, demands.MinPassword)
 		}
 	}

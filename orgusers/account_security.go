@@ -93,7 +93,8 @@ func (a Account) EndSession(ctx context.Context, id SessionID) error {
 }
 
 // EndOtherSessions ends all of the person's sessions but this one (R7.17), which goes on under a new
-// token.
+// token. By an identity provider it ends those that came from there too, and no others; a session of that
+// kind that the host keeps is ErrDenied with [ReasonHostSession]: only the host can tell which those are.
 func (a Account) EndOtherSessions(ctx context.Context) (Renewed, error) {
 	c := &EndOwnSessions{}
 	return a.run(ctx, "Account.EndOtherSessions", c, &c.own)
@@ -137,8 +138,10 @@ func (a Account) Sessions(ctx context.Context) ([]Device, error) {
 type MFAStatus struct {
 	Enrolled      bool
 	EnrolledAt    time.Time
-	RecoveryCodes int  // how many are left (S-121)
-	Required      bool // an organization in which this session is good enforces it
+	RecoveryCodes int // how many are left (S-121)
+	// Required: an organization in which this session is good enforces it (R7.6); never by single sign-on, where
+	// the provider vouches for it.
+	Required bool
 }
 
 // MFA says how the person's second factor stands.
@@ -148,10 +151,11 @@ func (a Account) MFA(ctx context.Context) (MFAStatus, error) {
 		return MFAStatus{}, named("Account.MFA", err)
 	}
 	u := d.theUser()
+	own := d.actor.SSO == ""
 	st := MFAStatus{Enrolled: u.MFA.Enrolled(), EnrolledAt: u.MFA.EnrolledAt, RecoveryCodes: u.MFA.RecoveryCodes()}
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
-		st.Required = st.Required || m.takes(d.actor.SSO) && m.Settings.Security.RequireMFA
+		st.Required = st.Required || own && m.takes("") && m.Settings.Security.RequireMFA
 	}
 	return st, nil
 }

@@ -87,7 +87,8 @@ func (d *draft) lock(u *User, known bool) {
 		u.LockedUntil = d.env.Now.Add(min(time.Duration(over+1)*d.policy.LockStep, d.policy.LockMost))
 	}
 	d.record(note{user: u.ID, email: u.Address.Email, action: ActionLock, result: Refused, reason: ReasonCredentials, after: fmt.Sprintf("failures=%d locked_until=%s", u.Failures, u.LockedUntil.Format(time.RFC3339))})
-	if disabled || over%10 == 0 { // not one for each: somebody else decides how many there are (S-026)
+	// Not one for each, since somebody else decides how many there are (S-026), and none to who has no password (R7.7).
+	if u.Password != "" && (disabled || over%10 == 0) {
 		d.mail("", u.ID, MailData{Kind: MailSignInLocked, To: u.Address.Email, ToName: u.Name.String(), ExpiresAt: u.LockedUntil})
 	}
 }

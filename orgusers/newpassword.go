@@ -9,22 +9,22 @@ import (
 type newPassword struct {
 	text string
 	bad  *FieldError
+	same passwordCheck
 	hash PasswordHash
 }
 
-// prepare finds out whether the password may be set, and hashes it, once. Every way to a new password
-// of an existing account goes through it.
+// prepare finds out whether the password may be set, and hashes it, once, however often a conflict makes the
+// command look again. Every way to a new password of an existing account goes through it.
 func (n *newPassword) prepare(ctx context.Context, s *Service, d *draft, u *User) error {
 	n.bad = nil
 	if _, n.bad = checkPassword("password", n.text, d.minPassword(u.MFA.Enrolled()), d.passwordContext(u.Address, u.Name)...); n.bad != nil {
 		return nil
 	}
 	if u.Password != "" {
-		same, _, err := s.hasher.verify(ctx, u.Password, n.text)
-		if err != nil {
+		if err := n.same.check(ctx, s, u, false, n.text); err != nil {
 			return err
 		}
-		if same {
+		if n.same.right {
 			n.bad = &FieldError{Field: "password", Reason: ReasonSamePassword, Message: ReasonSamePassword.Text()}
 			return nil
 		}
@@ -67,7 +67,7 @@ func (d *draft) minPassword(enrolled bool) int {
 		for i := range d.person.Memberships {
 			m := &d.person.Memberships[i]
 			demands := &m.Settings.Security
-			enforced = enforced || demands.RequireMFA && m.Member.Status == StatusActive && !m.Disabled
+			enforced = enforced || demands.RequireMFA && m.takes("") // to who signs in by a provider nothing is enforced here
 			asked = append(asked, demands.MinPassword)
 		}
 	}

@@ -181,6 +181,14 @@ type ChangePassword struct {
 // Action is [ActionChangePassword].
 func (*ChangePassword) Action() Action { return ActionChangePassword }
 
+// authorize: beside a second factor the password alone would be less than what [Prove] asks for (C2).
+func (c *ChangePassword) authorize(d *draft) *Error {
+	if err := c.credential.authorize(d); err != nil || !d.theUser().MFA.Enrolled() {
+		return err
+	}
+	return d.freshly()
+}
+
 func (c *ChangePassword) prove(ctx context.Context, s *Service, d *draft) error {
 	u := d.theUser()
 	if u == nil {
@@ -198,11 +206,6 @@ func (c *ChangePassword) prove(ctx context.Context, s *Service, d *draft) error 
 func (c *ChangePassword) decide(d *draft) error {
 	c.denied, c.renewed = nil, Renewed{}
 	u := d.theUser()
-	if u.MFA.Enrolled() { // the password alone would be less than what Prove asks for (C2)
-		if err := d.freshly(); err != nil {
-			return err
-		}
-	}
 	if !c.word.right {
 		c.miss(d, u, wrongPassword())
 		return nil
@@ -218,9 +221,28 @@ func (c *ChangePassword) decide(d *draft) error {
 	return nil
 }
 
+// ownFactor is what the commands on one's own second factor share.
+type ownFactor struct{ credential }
+
+func (c *ownFactor) authorize(d *draft) *Error {
+	if err := c.credential.authorize(d); err != nil {
+		return err
+	}
+	return d.freshly()
+}
+
+// freshly demands a fresh proof, whatever the policy says: for changing one's own second factor
+// (S-124), or the password beside it.
+func (d *draft) freshly() *Error {
+	if d.proved() {
+		return nil
+	}
+	return &Error{Kind: ErrReauth}
+}
+
 // EnrolOwn is the command behind [Account.BeginMFA]; it changes nothing.
 type EnrolOwn struct {
-	credential
+	ownFactor
 	made Enrolment
 }
 
@@ -239,20 +261,11 @@ func enrolmentSession(d *draft) string {
 	return fmt.Sprintf("session %s %d", d.actor.Session, d.actor.SignedInAt.UnixMicro())
 }
 
-func (*EnrolOwn) decide(d *draft) error { return d.freshly() }
-
-// freshly demands a fresh proof, whatever the policy says: for changing one's own second factor
-// (S-124), or the password beside it.
-func (d *draft) freshly() error {
-	if d.proved() {
-		return nil
-	}
-	return &Error{Kind: ErrReauth}
-}
+func (*EnrolOwn) decide(*draft) error { return nil }
 
 // ConfirmOwn is the command behind [Account.ConfirmMFA].
 type ConfirmOwn struct {
-	credential
+	ownFactor
 	factor newFactor
 }
 
@@ -269,9 +282,6 @@ func (c *ConfirmOwn) prove(_ context.Context, s *Service, d *draft) error {
 
 func (c *ConfirmOwn) decide(d *draft) error {
 	c.denied, c.renewed = nil, Renewed{}
-	if err := d.freshly(); err != nil {
-		return err
-	}
 	u := d.theUser()
 	if err := c.factor.enrol(d, u); err != nil {
 		return err
@@ -282,7 +292,7 @@ func (c *ConfirmOwn) decide(d *draft) error {
 
 // RenewRecoveryCodes is the command behind [Account.NewRecoveryCodes].
 type RenewRecoveryCodes struct {
-	credential
+	ownFactor
 	codes    []RecoveryCode
 	recovery string
 }
@@ -302,9 +312,6 @@ func (c *RenewRecoveryCodes) decide(d *draft) error {
 	}
 	if d.actor.MFAAt.IsZero() { // online delivery in a session with a second factor only (NIST 3.1.2.1)
 		return denied(ReasonMFARequired)
-	}
-	if err := d.freshly(); err != nil {
-		return err
 	}
 	u.MFA.Recovery = c.recovery // the old set is dead with it (S-118)
 	d.mail("", u.ID, MailData{Kind: MailRecoveryCodesNew, To: u.Address.Email, ToName: u.Name.String()})
@@ -326,8 +333,7 @@ func (c *EndOwnSessions) decide(d *draft) error {
 	c.renewed = Renewed{}
 	u := d.theUser()
 	if c.session == "" {
-		c.endOthers(d, u)
-		return nil
+		return c.endOthers(d, u)
 	}
 	for _, r := range d.registry {
 		if r.was.ID == c.session && d.seen(r.was) {
@@ -340,9 +346,13 @@ func (c *EndOwnSessions) decide(d *draft) error {
 }
 
 // endOthers ends all but the actor's session by the epoch, or, for who came by an identity provider,
-// those that came from there too: it does not vouch for the others.
-func (c *EndOwnSessions) endOthers(d *draft, u *User) {
+// those that came from there too: it does not vouch for the others. Where the host keeps the sessions, only
+// the host knows which those are.
+func (c *EndOwnSessions) endOthers(d *draft, u *User) error {
 	current := d.current()
+	if current == nil && d.actor.SSO != "" {
+		return denied(ReasonHostSession)
+	}
 	for _, r := range d.registry {
 		if r != current && (d.actor.SSO == "" || r.was.SSO == d.actor.SSO) {
 			r.now = nil
@@ -353,6 +363,7 @@ func (c *EndOwnSessions) endOthers(d *draft, u *User) {
 	}
 	c.renew(d, u, func(*Session) {})
 	d.record(note{user: u.ID, email: u.Address.Email, after: "other sessions ended"})
+	return nil
 }
 
 // seen reports whether a session is live and one that the actor may know of: one's own, and for who came

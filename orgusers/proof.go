@@ -7,9 +7,10 @@ import (
 )
 
 // prover is a command that first has something checked that deciding, which is pure, cannot do: a
-// password against its hash, a code against a sealed secret. prove is called on every fresh view,
-// before anything is decided, so that what was checked is what the commit is guarded by. It must not
-// tell the caller more than decide would; an error is for what concerns no account.
+// password against its hash, a code against a sealed secret. prove is called on every fresh view, for who
+// may give the command, before anything is decided, so that what was checked is what the commit is guarded
+// by. Whatever of it is wrong decide counts or says: between the two nobody may be refused on other grounds,
+// or tries would be free (S-112). An error is for what concerns no account.
 type prover interface {
 	prove(ctx context.Context, s *Service, d *draft) error
 }

@@ -92,8 +92,8 @@ func TestR213_Invited(t *testing.T) {
 	require.NoError(t, x.Reset(x.forgot("mia@acme.example"), fresh))
 }
 
-// TestR76_WhoDemands: a second factor is demanded by the organizations in which the session is good. By one's
-// provider nothing is learnt of the others.
+// TestR76_WhoDemands: a second factor is demanded by the organizations in which the session is good; of who comes
+// by a provider by none, as there is none to be set up then. By one's provider nothing is learnt of the others.
 func TestR76_WhoDemands(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
@@ -125,7 +125,9 @@ func TestR76_WhoDemands(t *testing.T) {
 	require.False(t, required(own), "deactivated")
 	demand(x.acme.ID)
 	require.False(t, required(own), "own credentials are no good there")
-	require.True(t, required(provided))
+	_, err = x.Svc.Access(world.Ctx(), provided, x.acme.ID)
+	require.NoError(t, err)
+	require.False(t, required(provided), "the provider vouches for it")
 }
 
 // TestS063_ProvidersWord: a sign-in by a provider proves as much as the provider says that it asked for, and
@@ -161,9 +163,6 @@ func TestS063_ProvidersWord(t *testing.T) {
 
 		host := orgusers.Actor{User: a.User, SSO: x.acme.ID, SignedInAt: x.Clock.Now(), IP: netip.MustParseAddr("192.0.2.1")}
 		refusedAs(t, act(host), orgusers.ErrReauth, "") // nor is a session that the host keeps
-		renewed, err = x.Svc.Account(host).EndOtherSessions(world.Ctx())
-		require.NoError(t, err)
-		require.True(t, renewed.ProvedAt.IsZero())
 	}
 	require.NoError(t, act(by(15*time.Minute-time.Second)))
 	require.NoError(t, act(by(0)))
@@ -171,6 +170,38 @@ func TestS063_ProvidersWord(t *testing.T) {
 	require.NoError(t, act(ahead))
 	x.Clock.Tick(16 * time.Minute)
 	refusedAs(t, act(ahead), orgusers.ErrReauth, "")
+}
+
+// TestR717_ByAProvider: who came by one ends the other sessions that came from there, and no others. Where the
+// host keeps them nobody here knows which those are, and nothing is said to be done.
+func TestR717_ByAProvider(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	require.NoError(t, x.acme.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}))
+	x.PatchMember(x.acme.ID, x.mia.ID, orgusers.MemberPatch{WithoutSSO: orgusers.Some(true)})
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	by := func() orgusers.SignIn {
+		in, err := x.Visitor().SignInSSO(world.Ctx(), orgusers.Assertion{Org: x.acme.ID, Subject: "s", Email: "mia@acme.example"})
+		require.NoError(t, err)
+		return in
+	}
+	own, one, two := x.SignIn("mia@acme.example"), by(), by()
+
+	host := orgusers.Actor{User: x.mia.User, SSO: x.acme.ID, SignedInAt: x.Clock.Now().Add(time.Second)}
+	before, effects := x.registry(), x.Outbox(false)
+	_, err := x.Svc.Account(host).EndOtherSessions(world.Ctx())
+	refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonHostSession)
+	require.Equal(t, before, x.registry())
+	require.Equal(t, effects, x.Outbox(false))
+	for _, e := range x.Trail("") {
+		require.True(t, e.Action != orgusers.ActionEndSession || e.Result == orgusers.Refused, "the trail has it as done")
+	}
+
+	renewed, err := x.Svc.Account(x.Session(one)).EndOtherSessions(world.Ctx())
+	require.NoError(t, err)
+	x.live(renewed.Token, true, "")
+	x.live(two.Token, false, "")
+	x.live(own.Token, true, "the provider does not vouch for it")
 }
 
 // never is when a provider does not say.

@@ -211,7 +211,7 @@ func TestR66_ForcedReset(t *testing.T) {
 }
 
 // TestR76_LongestMinimum of a person's organizations; less only with a second factor that one of them
-// enforces (C2).
+// enforces on who has own credentials (C2).
 func TestR76_LongestMinimum(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
@@ -242,6 +242,9 @@ func TestR76_LongestMinimum(t *testing.T) {
 	least(15)
 	demand(orgusers.Security{RequireMFA: true}, orgusers.Security{})
 	least(8)
+	x.PatchOrg(x.acme.ID, func(o *orgusers.Organization) { o.Settings.SSO.Enabled = true })
+	least(15)
+	x.PatchOrg(x.acme.ID, func(o *orgusers.Organization) { o.Settings.SSO.Enabled = false })
 	demand(orgusers.Security{RequireMFA: true}, orgusers.Security{MinPassword: 25})
 	least(25)
 	demand(orgusers.Security{}, orgusers.Security{RequireMFA: true})

@@ -142,7 +142,8 @@ func TestS085_S104_S142_OneAnswer(t *testing.T) {
 		x.acme.Join(name+"@acme.example", orgusers.RoleMember)
 	}
 	x.acme.Invite("invited@acme.example", orgusers.RoleMember)
-	x.PatchUser(x.acme.Member("blank@acme.example").User, orgusers.UserPatch{Password: orgusers.Some(orgusers.PasswordHash(""))})
+	blank := x.acme.Member("blank@acme.example").User
+	x.PatchUser(blank, orgusers.UserPatch{Password: orgusers.Some(orgusers.PasswordHash("")), Failures: orgusers.Some(4)})
 	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Deactivate{}, x.acme.Member("out@acme.example").ID))
 	require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Remove{}, x.acme.Member("gone@acme.example").ID))
 	x.lock()
@@ -171,6 +172,8 @@ func TestS085_S104_S142_OneAnswer(t *testing.T) {
 	require.Len(t, answers, 1)
 	x.Dispatch()
 	require.Len(t, x.Inbox.All(), before, "no mail to anybody")
+	account := x.User(blank)
+	require.True(t, account.Locked(x.Clock.Now()), "R7.7 nor to who was locked and has no password to be got wrong")
 }
 
 // TestS142_SameSender: what counts against the sender does not tell either who exists.

@@ -219,37 +219,43 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	}
 	d := newDraft(&v, a, c.Action(), &s.policy, s.env())
 	d.dry = dry
-	b, ok := c.(Bulk)
+	replays := v.Request != nil && request != nil
+	if replays && d.action == ActionLeave && v.Request.Digest == request.Digest {
+		return d, d.replay(v.Request, request) // leaving ends the right to leave; the digest names who asked
+	}
+	// Neither an old answer nor the host's sessions are for strangers (S-156), and no password is looked at
+	// whose giver is refused anyhow: it would not be counted (S-112).
+	if err := c.authorize(d); err != nil {
+		return nil, s.deny(ctx, d, err)
+	}
+	if replays {
+		return d, d.replay(v.Request, request)
+	}
+	if err := d.steppedUp(); err != nil {
+		return nil, s.deny(ctx, d, err)
+	}
 	if p, ok := c.(prover); ok {
 		if err := p.prove(ctx, s, d); err != nil {
 			return nil, err
 		}
 	}
-	asks := ok && b.Action() == ActionEndSessions && s.sessions != nil
-	replays := v.Request != nil && request != nil
-	if replays && d.action == ActionLeave && v.Request.Digest == request.Digest {
-		return d, d.replay(v.Request, request) // leaving ends the right to leave; the digest names who asked
-	}
-	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
-		if err := c.authorize(d); err != nil {
-			return nil, s.refused(ctx, d, err)
-		}
-	}
-	if replays {
-		return d, d.replay(v.Request, request)
-	}
-	if asks {
+	if b, ok := c.(Bulk); ok && b.Action() == ActionEndSessions && s.sessions != nil {
 		if d.sessions, err = s.activeSessions(ctx, v.Users); err != nil {
 			return nil, err
 		}
 	}
 	if err := d.run(c); err != nil {
-		if torn := s.held(ctx, d); torn != nil {
-			return nil, torn
-		}
-		return nil, s.refused(ctx, d, err)
+		return nil, s.deny(ctx, d, err)
 	}
 	return d, nil
+}
+
+// deny records a refusal and returns it, or ErrConflict if it was not of one moment.
+func (s *Service) deny(ctx context.Context, d *draft, err error) error {
+	if torn := s.held(ctx, d); torn != nil {
+		return torn
+	}
+	return s.refused(ctx, d, err)
 }
 
 func (s *Service) activeSessions(ctx context.Context, users []User) (map[UserID]int, error) {

@@ -267,8 +267,8 @@ func (d *draft) evict(added *Session) {
 	epoch := d.theUser().SessionsValidFrom
 	for _, r := range d.registry {
 		switch {
-		case r.now == nil || r.now.ID == added.ID:
-			given = given || r.now == nil
+		case r.now == nil:
+			given = true
 		case !r.now.Live(d.env.Now, epoch):
 			over = cmp.Or(over, r)
 		case (r.now.Step == StepDone) == (added.Step == StepDone) && r.now.SSO == added.SSO:

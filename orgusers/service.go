@@ -230,7 +230,11 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	if replays && d.action == ActionLeave && v.Request.Digest == request.Digest {
 		return d, d.replay(v.Request, request) // leaving ends the right to leave; the digest names who asked
 	}
-	if asks || replays { // neither the host's sessions nor an old answer is for strangers (S-156)
+	var remails []Address
+	if c, ok := c.(remailer); ok {
+		remails = c.remails(d)
+	}
+	if asks || replays || remails != nil { // no other look, and no old answer, is for strangers (S-156)
 		if err := c.authorize(d); err != nil {
 			return nil, s.refused(ctx, d, err)
 		}
@@ -241,6 +245,11 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 	if asks {
 		if d.sessions, err = s.activeSessions(ctx, v.Users); err != nil {
 			return nil, err
+		}
+	}
+	if remails != nil {
+		if err := s.readQuotas(ctx, d, remails); err != nil {
+			return nil, stored(err)
 		}
 	}
 	if err := d.run(c); err != nil {

@@ -53,8 +53,8 @@ func (e *engine) fill(ctx context.Context, db *sql.DB, o *org) error {
  mfa_last_step, mfa_recovery, mfa_reset_link, mfa_reset_expires, sessions_valid_from, last_login, failures, locked_until, orgs, created_at, version)
  SELECT {user}, {address}, {address}, {first}, {last}, 1, '', 0, '', {never}, 'sealed', {begin}, 0, '', '', {never}, {never}, {login}, 0, {never}, 1, {begin}, 1 FROM `,
 		`INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso, invited_by, invited_by_email, invited_at, message, link,
- expires_at, sent_at, sends, joined_at, first_name, last_name, name_key, mfa, last_login, revision)
- SELECT {org}, {member}, {user}, {address}, {address}, 'member', 'active', 0, {owner}, {by}, {invited}, '', '', {never}, {never}, 0, {begin}, {first}, {last}, {key}, 1, {login}, 1 FROM `,
+ expires_at, sent_at, sends, joined_at, first_name, last_name, name_key, mfa, last_login, valid_from, revision)
+ SELECT {org}, {member}, {user}, {address}, {address}, 'member', 'active', 0, {owner}, {by}, {invited}, '', '', {never}, {never}, 0, {begin}, {first}, {last}, {key}, 1, {login}, {never}, 1 FROM `,
 	} {
 		if _, err := db.ExecContext(ctx, names.Replace(q)+fmt.Sprintf(from, n)); err != nil {
 			return err

@@ -28,19 +28,19 @@ func (r *raw) invite(ctx context.Context, o *org, emails []string) error {
 			return fmt.Errorf("raw: already invited (%v)", err)
 		}
 	}
-	members := make([]any, 0, 23*len(emails))
+	members := make([]any, 0, 24*len(emails))
 	c := change{mails: emails, quotas: true}
 	expires := h.now + int64(7*24*time.Hour/time.Microsecond)
 	for _, email := range emails {
 		id := id()
-		members = append(members, string(o.id), id, "", email, email, "member", "pending", 0, string(o.owner), h.actorEmail, h.now, "", h.op, expires, h.now, 1, 0, "", "", "", 0, 0, 1)
+		members = append(members, string(o.id), id, "", email, email, "member", "pending", 0, string(o.owner), h.actorEmail, h.now, "", h.op, expires, h.now, 1, 0, "", "", "", 0, 0, time.Time{}.UnixMicro(), 1)
 		c.audit = append(c.audit, audit{"invitation.create", id, "", email, "", "role=member status=pending"})
 		c.effects = append(c.effects, effect{"mail", id, "", orgusers.MailData{Kind: orgusers.MailInvitation, To: email, OrgName: "Bench", ActorName: h.actorEmail, Role: orgusers.RoleMember, ExpiresAt: time.UnixMicro(expires).UTC()}})
 	}
 	h.pending += int64(len(emails))
 	return r.write(ctx, o, h, c, func(tx *sql.Tx) error {
 		return r.insert(ctx, tx, `INSERT INTO orgusers_members (org_id, id, user_id, address, address_key, role, status, without_sso, invited_by, invited_by_email, invited_at,
- message, link, expires_at, sent_at, sends, joined_at, first_name, last_name, name_key, mfa, last_login, revision)`, 23, members)
+ message, link, expires_at, sent_at, sends, joined_at, first_name, last_name, name_key, mfa, last_login, valid_from, revision)`, 24, members)
 	})
 }
 

@@ -23,7 +23,7 @@ func (s *Service) Admin(actor Actor, org OrgID) Admin { return Admin{s, actor, o
 // outcomes. The mails go out with the next [Service.Dispatch]. ErrSeats, ErrLimit, ErrInvalid: then
 // nobody was invited.
 func (a Admin) Invite(ctx context.Context, inv Invitation) (Report, error) {
-	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited, a.s.now())
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
 	if err != nil {
 		return Report{}, named("Admin.Invite", err)
 	}
@@ -32,7 +32,7 @@ func (a Admin) Invite(ctx context.Context, inv Invitation) (Report, error) {
 
 // PreviewInvite tells what [Admin.Invite] would do now, and does nothing.
 func (a Admin) PreviewInvite(ctx context.Context, inv Invitation) (Report, error) {
-	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited, a.s.now())
+	c, err := NewInvite(a.org, inv, a.s.policy.MaxInvited)
 	if err != nil {
 		return Report{}, named("Admin.PreviewInvite", err)
 	}
@@ -150,7 +150,7 @@ func (a Admin) OfferOwnership(ctx context.Context, email string) error {
 	if fe != nil {
 		return named("Admin.OfferOwnership", invalid(*fe))
 	}
-	_, err := a.s.do(ctx, "Admin.OfferOwnership", a.actor, OfferOwnership{a.org, to, a.s.now()})
+	_, err := a.s.do(ctx, "Admin.OfferOwnership", a.actor, OfferOwnership{a.org, to})
 	return err
 }
 

@@ -33,6 +33,11 @@ func (a Admin) Allowed(ctx context.Context, members ...MemberID) (map[MemberID]m
 			return nil, named(op, err)
 		}
 	}
+	if to := (Bulk{Operation: ResendInvitation{}, Members: members}).remails(d); to != nil {
+		if err := a.s.readQuotas(ctx, d, to); err != nil {
+			return nil, named(op, err)
+		}
+	}
 	out := make(map[MemberID]map[Action]Decision, len(members))
 	for _, id := range members {
 		t := d.target(id, true)

@@ -79,6 +79,19 @@ func (b Bulk) query(a Actor) ViewQuery {
 	return q
 }
 
+// remails are whom [ResendInvitation] may mail.
+func (b Bulk) remails(d *draft) (to []Address) {
+	if b.Action() != ActionResendInvitation {
+		return nil
+	}
+	for _, id := range b.selected() {
+		if r := d.byID[id]; r != nil && r.now.Status == StatusPending {
+			to = append(to, r.now.Address)
+		}
+	}
+	return to
+}
+
 func (Bulk) authorize(d *draft) *Error { return d.byAdministrator() }
 
 // decide folds the operation over the people in the order selected, each judged against the draft

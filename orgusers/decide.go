@@ -22,7 +22,8 @@ type Command interface {
 	decide(d *draft) error
 }
 
-// Query returns what a command given now needs to look at, for callers of [Decide].
+// Query returns what a command given now needs to look at, for callers of [Decide]. To whom something is mailed
+// again only the rows tell: the quotas of these mailboxes are not in it, and a [Store] refuses a commit past them.
 func Query(a Actor, c Command, now time.Time) ViewQuery {
 	if missing(c) {
 		return ViewQuery{} // Decide says so

@@ -47,7 +47,7 @@ type draft struct {
 	sessions map[UserID]int // those that the host keeps; nil: not known
 	counters map[string]int64
 
-	counted []Counter // what is to be added to counters
+	counted map[string]Counter // what is to be added to counters
 
 	revoked []Revoke // beyond what the members' own grants show
 	audit   []AuditEntry
@@ -216,7 +216,9 @@ func (d *draft) mail(m MemberID, u UserID, data MailData) {
 	}
 	e.Mail = data
 	if d.org.now != nil { // what people ask for themselves has other bounds
-		d.spendMail(data.Kind, u)
+		for _, b := range d.policy.mailBudgets(data.Kind, u, d.env.Now) {
+			d.spend(b, 1)
+		}
 	}
 	d.effects = append(d.effects, e)
 }
@@ -292,7 +294,7 @@ func (d *draft) changes() (c Changes, wrote bool) {
 			return a.Name == b.Name && a.Description == b.Description && slices.Equal(a.Permissions, b.Permissions)
 		})
 	c.Revoked = append(c.Revoked, d.revoked...)
-	c.Effects, c.Counters = slices.Clip(d.effects), sumCounters(d.counted)
+	c.Effects, c.Counters = slices.Clip(d.effects), sortCounters(d.counted)
 	d.firewallEffects(&c)
 	c.Audit = d.audit
 

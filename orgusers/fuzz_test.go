@@ -446,7 +446,7 @@ func TestS236_NoFunctionPanics(t *testing.T) {
 			_, _ = orgusers.ParseAddressList("a@b.example", n)
 			_, err := orgusers.ParseAddressList(huge, n)
 			require.ErrorIs(t, err, orgusers.ErrInvalid)
-			_, err = orgusers.NewInvite("", orgusers.Invitation{To: huge, Message: huge, Role: orgusers.Role(huge), Stacks: make([]orgusers.StackAccess, 1000)}, n, time.Time{})
+			_, err = orgusers.NewInvite("", orgusers.Invitation{To: huge, Message: huge, Role: orgusers.Role(huge), Stacks: make([]orgusers.StackAccess, 1000)}, n)
 			require.ErrorIs(t, err, orgusers.ErrInvalid)
 		})
 	}

@@ -38,13 +38,11 @@ type Invite struct {
 
 	to      []Recipient // To, parsed
 	message string      // Message, cleaned
-	quotas  quotas
 }
 
-// NewInvite parses and checks an invitation of up to maxAddresses. The quotas it counts against are
-// those of the hour and day of now.
-func NewInvite(org OrgID, inv Invitation, maxAddresses int, now time.Time) (*Invite, error) {
-	c := &Invite{Org: org, Invitation: inv, quotas: newQuotas(org, now)}
+// NewInvite parses and checks an invitation of up to maxAddresses.
+func NewInvite(org OrgID, inv Invitation, maxAddresses int) (*Invite, error) {
+	c := &Invite{Org: org, Invitation: inv}
 	if c.Role == "" {
 		c.Role = RoleMember
 	}
@@ -80,22 +78,17 @@ func (*Invite) Action() Action { return ActionInvite }
 func (c *Invite) validate(*Policy) []FieldError { return nil } // NewInvite did
 
 func (c *Invite) query(a Actor) ViewQuery {
-	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: c.keys(), Counters: c.quotas.keys(a.User, c.to), Roles: len(c.Stacks) > 0, Grants: len(c.Stacks) > 0}
+	q := ViewQuery{Org: c.Org, Joined: []UserID{a.User}, sender: a.User, Roles: len(c.Stacks) > 0, Grants: len(c.Stacks) > 0}
+	q.Keys, q.mailboxes = make([]AddressKey, 0, len(c.to)), make([]Address, 0, len(c.to))
+	for i := range c.to {
+		if r := &c.to[i]; r.Reason == "" { // each once
+			q.Keys, q.mailboxes = append(q.Keys, r.Address.Key), append(q.mailboxes, r.Address)
+		}
+	}
 	for _, s := range c.Stacks {
 		q.Stacks = append(q.Stacks, s.Stack)
 	}
 	return q
-}
-
-// keys are the addresses that could be read, each once.
-func (c *Invite) keys() []AddressKey {
-	keys := make([]AddressKey, 0, len(c.to))
-	for i := range c.to {
-		if c.to[i].Reason == "" {
-			keys = append(keys, c.to[i].Address.Key)
-		}
-	}
-	return keys
 }
 
 func (*Invite) authorize(d *draft) *Error { return d.byAdministrator() }
@@ -109,17 +102,18 @@ func (c *Invite) decide(d *draft) error {
 	}
 	verdicts := make([]verdict, len(c.to))
 	mailed := make(map[string]int64, len(c.to)) // in this call, by mailbox
-	fresh := int64(0)
+	mails, fresh := int64(0), int64(0)
 	var bad []FieldError
 	for i := range c.to {
 		r := &c.to[i]
-		box := c.quotas.mailbox(r.Address)
-		verdicts[i] = c.judge(d, r, d.counters[box]+mailed[box])
+		box := d.policy.mailboxQuota(r.Address, d.env.Now)
+		verdicts[i] = c.judge(d, r, d.room(box, mailed[box.key]+1))
 		switch v := verdicts[i]; {
 		case v.Result == Refused:
 			bad = append(bad, FieldError{Field: fmt.Sprintf("to[%d]", i), Reason: v.Reason, Message: fmt.Sprintf("line %d: %q %s", r.Line, cutText(r.Input, maxQuote), v.Reason.Text())})
 		case v.ok():
-			mailed[box]++
+			mails++
+			mailed[box.key]++
 			if v.Reason == "" {
 				fresh++
 			}
@@ -131,8 +125,10 @@ func (c *Invite) decide(d *draft) error {
 	if err := d.org.was.Plan.admit(ErrSeats, ResourceUsers, d.org.was.Tally.Seats(), fresh); err != nil {
 		return err
 	}
-	if err := c.spend(d, mailed); err != nil {
-		return err
+	for _, q := range d.policy.senderQuotas(c.Org, d.actor.User, d.env.Now) {
+		if mails > 0 && !d.room(q, mails) { // all or nobody
+			return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceInvitations, Used: d.counters[q.key], Asked: mails, Allowed: int64(q.most)}}
+		}
 	}
 	for i := range c.to {
 		c.carryOut(d, &c.to[i], verdicts[i])
@@ -140,36 +136,8 @@ func (c *Invite) decide(d *draft) error {
 	return nil
 }
 
-// spend counts the mails, by mailbox, against the quotas, or refuses all of them if the actor's or the
-// organization's has no room.
-func (c *Invite) spend(d *draft, mailed map[string]int64) error {
-	n := int64(0)
-	for box, mails := range mailed {
-		n += mails
-		d.counted = append(d.counted, Counter{Key: box, Add: mails, ExpiresAt: c.quotas.today.Add(day), Most: max(int64(d.policy.InvitesPerMailboxDay), 0)})
-	}
-	if n == 0 {
-		return nil
-	}
-	for _, q := range []struct {
-		Counter
-		most int
-	}{
-		{c.quotas.actor(d.actor.User), d.policy.InvitesPerActorHour},
-		{c.quotas.organization(), d.policy.InvitesPerOrgDay},
-	} {
-		used := d.counters[q.Key]
-		if !within(used, n, q.most) {
-			return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceInvitations, Used: used, Asked: n, Allowed: int64(q.most)}}
-		}
-		q.Add = n
-		d.counted = append(d.counted, q.Counter)
-	}
-	return nil
-}
-
-// judge decides on one address; mails is how many its mailbox got today.
-func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
+// judge decides on one address; room is whether its mailbox's quota has any.
+func (c *Invite) judge(d *draft, r *Recipient, room bool) verdict {
 	switch {
 	case r.Reason == ReasonDuplicate:
 		return verdict{Skipped, ReasonDuplicate, "R6.12"}
@@ -185,12 +153,12 @@ func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
 		if v := c.renew(d, known); !v.ok() {
 			return v
 		}
-		if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
+		if !room {
 			return skip(ReasonResendLimit, "C5")
 		}
 		return verdict{Applied, ReasonRenewed, "Q4"}
 	}
-	if !within(mails, 1, d.policy.InvitesPerMailboxDay) {
+	if !room {
 		return verdict{Refused, ReasonResendLimit, "C5"}
 	}
 	return allow()
@@ -200,7 +168,7 @@ func (c *Invite) judge(d *draft, r *Recipient, mails int64) verdict {
 // already. Each has the rules and the gate that it has by itself.
 func (c *Invite) renew(d *draft, r *row[Member]) verdict {
 	t := target{row: r, m: r.now}
-	for _, op := range []Operation{ResendInvitation{}, SetRole{Role: c.Role}, SetWithoutSSO{Allow: c.WithoutSSO}, SetStacks{Stacks: c.Stacks}} {
+	for _, op := range []Operation{renewal{}, SetRole{Role: c.Role}, SetWithoutSSO{Allow: c.WithoutSSO}, SetStacks{Stacks: c.Stacks}} {
 		if op.judge(d, t) == unchanged() {
 			continue
 		}
@@ -264,7 +232,12 @@ func (d *draft) issueInvitation(m *Member) {
 	}
 }
 
+// mailInvitation mails the link and counts it against the quotas (S-026).
 func (d *draft) mailInvitation(m *Member) {
+	d.spend(d.policy.mailboxQuota(m.Address, d.env.Now), 1)
+	for _, q := range d.policy.senderQuotas(m.Org, d.actor.User, d.env.Now) {
+		d.spend(q, 1)
+	}
 	d.mail(m.ID, "", MailData{
 		Kind: MailInvitation, To: m.Address.Email, ToName: m.Name.String(),
 		Role: m.Role, Message: m.Message, ExpiresAt: m.ExpiresAt,

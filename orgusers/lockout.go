@@ -52,7 +52,7 @@ func (d *draft) shut(u *User, t *attempt) bool {
 func (d *draft) missed(u *User, t *attempt) {
 	ends := d.env.Now.Truncate(failureWindow).Add(failureWindow)
 	count := func(key string, ends time.Time, most int64) {
-		d.counted = append(d.counted, Counter{Key: key, Add: 1, ExpiresAt: ends, Most: most})
+		d.count(Counter{Key: key, Add: 1, ExpiresAt: ends, Most: most})
 	}
 	if t.tries.ticket != "" {
 		count(t.tries.ticket, d.env.Now.Add(ticketLife), 0)

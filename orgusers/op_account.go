@@ -35,7 +35,7 @@ type EndSessions struct{ noInput }
 type Unlock struct{ noInput }
 
 // ResendInvitation mails pending people a new link, which voids the older and starts a new lifetime
-// (Q2). Whoever resends becomes the inviter.
+// (Q2). Whoever resends becomes the inviter. It has the quotas of [Invite]: who is beyond them is skipped (S-026).
 type ResendInvitation struct{ noInput }
 
 // SetWithoutSSO says whether people may use own credentials although the organization requires single
@@ -208,6 +208,22 @@ func (Unlock) apply(_ *draft, t target) change {
 func (ResendInvitation) Action() Action { return ActionResendInvitation }
 
 func (ResendInvitation) judge(d *draft, t target) verdict {
+	if v := (renewal{}).judge(d, t); !v.ok() {
+		return v
+	}
+	for _, q := range d.policy.senderQuotas(d.org.now.ID, d.actor.User, d.env.Now) {
+		if !d.room(q, 1) {
+			return skip(ReasonResendLimit, "C5")
+		}
+	}
+	return allow()
+}
+
+// renewal is a [ResendInvitation] as part of an [Invite], which has one answer for all that its sender's quotas
+// have no room for.
+type renewal struct{ ResendInvitation }
+
+func (renewal) judge(d *draft, t target) verdict {
 	if t.m.Status != StatusPending {
 		return skip(ReasonNotPending, "R2.8")
 	}
@@ -217,7 +233,6 @@ func (ResendInvitation) judge(d *draft, t target) verdict {
 func (ResendInvitation) apply(d *draft, t target) change {
 	d.set(t.row, d.issueInvitation)
 	d.mailInvitation(t.m)
-	d.countMail(t.m.Address, 0)
 	return change{after: "invitation mailed again"}
 }
 
@@ -229,7 +244,7 @@ func (d *draft) mayMailAgain(to Address, sentAt time.Time, sends int) verdict {
 		return verdict{Refused, ReasonDomain, "R2.11"}
 	case d.env.Now.Before(sentAt.Add(d.policy.ResendCooldown)):
 		return skip(ReasonCooldown, "C5")
-	case sends >= d.policy.MaxSends:
+	case sends >= d.policy.MaxSends, !d.room(d.policy.mailboxQuota(to, d.env.Now), 1):
 		return skip(ReasonResendLimit, "C5")
 	}
 	return allow()

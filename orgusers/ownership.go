@@ -10,7 +10,6 @@ import "time"
 type OfferOwnership struct {
 	Org OrgID
 	To  Address
-	now time.Time // of the day whose quota it looks at
 }
 
 // Action is [ActionOfferOwnership].
@@ -25,10 +24,8 @@ func (c OfferOwnership) validate(*Policy) []FieldError {
 
 func (c OfferOwnership) query(a Actor) ViewQuery {
 	key := []AddressKey{c.To.Key}
-	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: key, UserKeys: key, Counters: []string{c.box()}}
+	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}, Keys: key, UserKeys: key, mailboxes: []Address{c.To}}
 }
-
-func (c OfferOwnership) box() string { return newQuotas(c.Org, c.now).mailbox(c.To) }
 
 func (OfferOwnership) authorize(d *draft) *Error { return d.byOwner() }
 
@@ -53,11 +50,9 @@ func (c OfferOwnership) decide(d *draft) error {
 	if field.Reason != "" {
 		return invalid(field)
 	}
-	most := d.policy.InvitesPerMailboxDay
-	if !within(d.counters[c.box()], 1, most) {
+	if !d.room(d.policy.mailboxQuota(c.To, d.env.Now), 1) {
 		return denied(ReasonResendLimit)
 	}
-	d.countMail(c.To, max(int64(most), 0))
 	before := t.To.Email
 	*t = Transfer{To: c.To, By: d.self.User, OfferedAt: d.env.Now, Sends: sends}
 	d.mailOffer(t)
@@ -73,8 +68,9 @@ func (d *draft) mayOwn(r *row[Member], u *User) bool {
 	return u == nil || !byProvider || u.Password != ""
 }
 
-// mailOffer issues the offer's link, voiding an older one.
+// mailOffer issues the offer's link, voiding an older one, and counts it against the mailbox's quota (S-026).
 func (d *draft) mailOffer(t *Transfer) {
+	d.spend(d.policy.mailboxQuota(t.To, d.env.Now), 1)
 	t.Link, t.SentAt = d.op, d.env.Now
 	t.ExpiresAt = d.env.Now.Add(d.policy.Lifetimes.Ownership)
 	t.Sends++
@@ -85,7 +81,7 @@ func (d *draft) mailOffer(t *Transfer) {
 	d.mail(to, "", MailData{Kind: MailOwnershipOffer, To: t.To.Email, ExpiresAt: t.ExpiresAt})
 }
 
-// ResendOwnership is the command behind [Admin.ResendOwnership].
+// ResendOwnership is the command behind [Admin.ResendOwnership]. It has the quota of [OfferOwnership].
 type ResendOwnership struct{ Org OrgID }
 
 // Action is [ActionResendOwnership].
@@ -95,6 +91,13 @@ func (ResendOwnership) validate(*Policy) []FieldError { return nil }
 
 func (c ResendOwnership) query(a Actor) ViewQuery {
 	return ViewQuery{Org: c.Org, Joined: []UserID{a.User}}
+}
+
+func (ResendOwnership) remails(d *draft) []Address {
+	if d.org.was == nil || !d.org.was.Transfer.Pending() {
+		return nil
+	}
+	return []Address{d.org.was.Transfer.To}
 }
 
 func (ResendOwnership) authorize(d *draft) *Error { return d.byOwner() }
@@ -108,7 +111,6 @@ func (ResendOwnership) decide(d *draft) error {
 		return denied(v.Reason)
 	}
 	d.mailOffer(t)
-	d.countMail(t.To, 0)
 	d.record(note{email: t.To.Email})
 	return nil
 }

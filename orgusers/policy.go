@@ -36,9 +36,9 @@ type Policy struct {
 	ResendCooldown time.Duration // between two mails of one invitation, offer, or kind of reset: 60 s
 	MaxSends       int           // mails of one invitation or offer: 6, the first included
 
-	// Quotas on invitation mails, in addresses (S-026, S-155). At most, per hour by one actor:
-	// 2,000; per day by one organization: 10,000; per day to one mailbox, over all organizations: 5.
-	// -1: no limit.
+	// Quotas on invitation mails, in addresses (S-026, S-155), those mailed again included. At most, per hour
+	// by one actor: 2,000; per day by one organization: 10,000; per day to one mailbox, over all organizations,
+	// with offers of an ownership: 5. -1: no limit.
 	InvitesPerActorHour  int
 	InvitesPerOrgDay     int
 	InvitesPerMailboxDay int

@@ -2,98 +2,131 @@ package orgusers
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// quotas keep invitation mails within bounds (S-026): by actor and organization, and by mailbox over
-// all organizations. They count addresses, not calls (S-155), and only those that are mailed: the
-// counters are read with the view and raised with the commit.
-type quotas struct {
-	org         OrgID
-	hour, today time.Time
+// quota bounds what one counter counts in its window of time.
+type quota struct {
+	key   string
+	until time.Time
+	most  int // -1: no bound
 }
 
-func newQuotas(org OrgID, now time.Time) quotas {
-	return quotas{org: org, hour: now.Truncate(time.Hour), today: now.Truncate(day)}
+// room reports whether n more stay in a quota, with what the command has counted already.
+func (d *draft) room(q quota, n int64) bool {
+	return q.most < 0 || d.counters[q.key]+d.counted[q.key].Add+n <= int64(q.most)
 }
 
-func (q quotas) actor(user UserID) Counter {
-	return Counter{Key: "invite/actor/" + string(q.org) + "/" + string(user) + "/" + unix(q.hour), ExpiresAt: q.hour.Add(time.Hour)}
+// spend counts n against a quota. A command that did not ask [draft.room] fails at the bound, and so does one
+// whose counter was not read, so nothing is mailed past it.
+func (d *draft) spend(q quota, n int64) {
+	d.count(Counter{Key: q.key, Add: n, ExpiresAt: q.until, Most: max(int64(q.most), 0)})
 }
 
-func (q quotas) organization() Counter {
-	return Counter{Key: "invite/org/" + string(q.org) + "/" + unix(q.today), ExpiresAt: q.today.Add(day)}
+// count adds to a counter with the commit.
+func (d *draft) count(c Counter) {
+	if d.counted == nil {
+		d.counted = make(map[string]Counter)
+	}
+	c.Add += d.counted[c.Key].Add
+	d.counted[c.Key] = c
 }
 
-// mailbox is the key of an address's counter. It hashes: the counters are nobody's address book.
-func (q quotas) mailbox(a Address) string {
+// Invitations, and offers of an ownership, are kept within bounds (S-026): by mailbox over all organizations,
+// and invitations by actor and organization too. They count addresses, not calls (S-155), and only those that
+// are mailed, for the first time or again: the counters are read before it is decided, and raised with the commit.
+
+// mailboxQuota is that of an address. Its key is a hash: the counters are nobody's address book.
+func (p *Policy) mailboxQuota(a Address, now time.Time) quota {
 	sum := sha256.Sum256([]byte(a.Mailbox()))
-	return "invite/mailbox/" + hex.EncodeToString(sum[:16]) + "/" + unix(q.today)
+	today := now.Truncate(day)
+	return quota{"invite/mailbox/" + hex.EncodeToString(sum[:16]) + "/" + unix(today), today.Add(day), p.InvitesPerMailboxDay}
+}
+
+// senderQuotas are those of who invites, and of the organization.
+func (p *Policy) senderQuotas(org OrgID, actor UserID, now time.Time) [2]quota {
+	hour, today := now.Truncate(time.Hour), now.Truncate(day)
+	return [2]quota{
+		{"invite/actor/" + string(org) + "/" + string(actor) + "/" + unix(hour), hour.Add(time.Hour), p.InvitesPerActorHour},
+		{"invite/org/" + string(org) + "/" + unix(today), today.Add(day), p.InvitesPerOrgDay},
+	}
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// keys are the counters that an invitation of these people looks at.
-func (q quotas) keys(actor UserID, to []Recipient) []string {
+// inviteCounters are the counters that mailing these addresses looks at.
+func inviteCounters(org OrgID, actor UserID, now time.Time, to []Address) []string {
 	keys := make([]string, 0, len(to)+2)
-	keys = append(keys, q.actor(actor).Key, q.organization().Key)
-	for i := range to {
-		if to[i].Reason == "" {
-			keys = append(keys, q.mailbox(to[i].Address))
-		}
+	for _, q := range new(Policy).senderQuotas(org, actor, now) {
+		keys = append(keys, q.key)
+	}
+	for _, a := range to {
+		keys = append(keys, new(Policy).mailboxQuota(a, now).key)
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
 
-// within reports whether n more stay in a quota; -1 is none.
-func within(used, n int64, most int) bool { return most < 0 || used+n <= int64(most) }
-
-// countMail counts a mail with a link to an address whose counter may not have been read: what is
-// mailed again, or offered, uses up the mailbox's day too. most bounds it; 0: only counts.
-func (d *draft) countMail(a Address, most int64) {
-	q := newQuotas(d.org.now.ID, d.env.Now)
-	d.counted = append(d.counted, Counter{Key: q.mailbox(a), Add: 1, ExpiresAt: q.today.Add(day), Most: most})
+// remailer is a command that mails again to addresses that only the rows tell. Their counters are read once the
+// rows are there, for those who may give the command.
+type remailer interface {
+	remails(d *draft) []Address
 }
 
-// mailBudget bounds one kind of mail to one account in one window of time.
-type mailBudget struct {
-	prefix string // of the counter's key, which ends with the account's id
-	until  time.Time
-	most   int
+// readQuotas adds what the quotas of mails to these addresses stand at. It is read after the organization, so
+// that it is never older than the version that the commit holds on to.
+func (s *Service) readQuotas(ctx context.Context, d *draft, to []Address) error {
+	if len(to) == 0 {
+		return nil
+	}
+	v, err := s.view(ctx, ViewQuery{Counters: inviteCounters(d.org.was.ID, d.actor.User, d.env.Now, to)})
+	if err != nil {
+		return err
+	}
+	if d.counters == nil {
+		d.counters = make(map[string]int64, len(v.Counters))
+	}
+	maps.Copy(d.counters, v.Counters)
+	return nil
 }
 
-// mailBudgets are the budgets of a kind of mail that administrators cause; nil: it has none. A reset
-// mail has its own, apart from invitations and from the other kind of reset, so that neither can keep
-// the other from those who need it (S-026).
-func (p *Policy) mailBudgets(kind MailKind, now time.Time) []mailBudget {
+// mailBudgets are the quotas of a kind of mail that administrators cause, by account, whose id ends the key;
+// nil: it has none. A reset mail has its own, apart from invitations and from the other kind of reset, so that
+// neither can keep the other from those who need it (S-026).
+func (p *Policy) mailBudgets(kind MailKind, u UserID, now time.Time) []quota {
 	if kind != MailPasswordReset && kind != MailMFAReset {
 		return nil
 	}
-	in := func(window time.Duration, most int) mailBudget {
+	in := func(window time.Duration, most int) quota {
 		begin := now.Truncate(window)
-		return mailBudget{fmt.Sprintf("mail/%s/%s/%d/", kind, window, begin.Unix()), begin.Add(window), most}
+		return quota{fmt.Sprintf("mail/%s/%s/%d/%s", kind, window, begin.Unix(), u), begin.Add(window), most}
 	}
-	return []mailBudget{in(time.Hour, p.ResetMailsPerHour), in(day, p.ResetMailsPerDay)}
+	return []quota{in(time.Hour, p.ResetMailsPerHour), in(day, p.ResetMailsPerDay)}
 }
 
-// at asks for the mail budgets and the live sessions of this time.
+// at asks for the quotas, the mail budgets and the live sessions of this time.
 func (q ViewQuery) at(now time.Time) ViewQuery {
 	if q.sessions {
 		q.Live, q.sessions = now, false
 	}
 	q.PerUser = slices.Clip(q.PerUser)
 	for _, kind := range q.mails {
-		for _, b := range new(Policy).mailBudgets(kind, now) {
-			q.PerUser = append(q.PerUser, b.prefix)
+		for _, b := range new(Policy).mailBudgets(kind, "", now) {
+			q.PerUser = append(q.PerUser, b.key)
 		}
 	}
 	q.mails = nil
+	if len(q.mailboxes) > 0 {
+		q.Counters = append(slices.Clip(q.Counters), inviteCounters(q.Org, q.sender, now, q.mailboxes)...)
+		q.mailboxes = nil
+	}
 	return q
 }
 
@@ -103,32 +136,15 @@ func (d *draft) mayMail(kind MailKind, u *User, link OperationID, sentAt time.Ti
 	if link != "" && !d.env.Now.Before(sentAt) && d.env.Now.Before(sentAt.Add(d.policy.ResendCooldown)) {
 		return skip(ReasonCooldown, "C5")
 	}
-	for _, b := range d.policy.mailBudgets(kind, d.env.Now) {
-		if !within(d.counters[b.prefix+string(u.ID)], 1, b.most) {
+	for _, b := range d.policy.mailBudgets(kind, u.ID, d.env.Now) {
+		if !d.room(b, 1) {
 			return skip(ReasonResendLimit, "C5")
 		}
 	}
 	return allow()
 }
 
-// spendMail counts a mail against its budgets, if it has any. A command that did not ask mayMail fails
-// at the bound, so nothing is mailed past it.
-func (d *draft) spendMail(kind MailKind, u UserID) {
-	for _, b := range d.policy.mailBudgets(kind, d.env.Now) {
-		d.counted = append(d.counted, Counter{Key: b.prefix + string(u), Add: 1, ExpiresAt: b.until, Most: max(int64(b.most), 0)})
-	}
-}
-
-// sumCounters sorts by key and adds up what is for the same counter.
-func sumCounters(c []Counter) []Counter {
-	slices.SortFunc(c, func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
-	var out []Counter
-	for _, add := range c {
-		if n := len(out); n > 0 && out[n-1].Key == add.Key {
-			out[n-1].Add += add.Add
-			continue
-		}
-		out = append(out, add)
-	}
-	return out
+// sortCounters are the counters in the order of their keys.
+func sortCounters(counted map[string]Counter) []Counter {
+	return slices.SortedFunc(maps.Values(counted), func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
 }

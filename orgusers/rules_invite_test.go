@@ -12,7 +12,7 @@ import (
 
 // invite parses an invitation of up to a thousand addresses.
 func (o *office) invite(inv orgusers.Invitation) (*orgusers.Invite, error) {
-	return orgusers.NewInvite(o.org.ID, inv, 1000, o.now)
+	return orgusers.NewInvite(o.org.ID, inv, 1000)
 }
 
 // inviteAs parses and decides an invitation.

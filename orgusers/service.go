@@ -244,6 +244,11 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 			return nil, err
 		}
 	}
+	if c, ok := c.(remailer); ok {
+		if err := s.readQuotas(ctx, d, c.remails(d)); err != nil {
+			return nil, stored(err)
+		}
+	}
 	if err := d.run(c); err != nil {
 		return nil, s.deny(ctx, d, err)
 	}

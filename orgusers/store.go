@@ -125,8 +125,10 @@ type ViewQuery struct {
 	// statement with the Counters, if nothing else is asked for. Nobody found is no error.
 	Person PersonQuery
 
-	mails    []MailKind // whose budgets are looked at: PerUser, once the time is known
-	sessions bool       // Live, once the time is known
+	mails     []MailKind // whose budgets are looked at: PerUser, once the time is known
+	mailboxes []Address  // whose quotas are looked at: Counters, once the time is known
+	sender    UserID     // likewise; empty: nobody's
+	sessions  bool       // Live, once the time is known
 }
 
 // PersonQuery names one account in one of three ways; the zero value names none.

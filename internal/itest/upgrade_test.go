@@ -38,8 +38,8 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		for _, row := range []string{
 			`INSERT INTO orgusers_organizations VALUES ('o', 'Acme', 0, 'u', '{"domains":["x.example"],"sso":true}', '', '', 1, 0, 1, 0, 0, '', 5, 7)`,
 			`INSERT INTO orgusers_users VALUES ('u', 'U@x.example', 'u@x.example', 'Ann', 'Lee', 1, 'hash', 0, '', 0, '', -62135596800000000, 0, '', '', 0, 0, 5, 0, 1, 5, 3)`,
-			`INSERT INTO orgusers_stack_roles VALUES ('o', 'r', 'Editor', 'a:b c:d', 1)`,
-			`INSERT INTO orgusers_members VALUES ('o', 'm', 'u', 'U@x.example', 'u@x.example', 'admin', 'active', 0, '', '', 5, '', '', 0, 0, 0, 5, 'Ann', 'Lee', 'lee ann', 0, 5, 1)`,
+			`INSERT INTO orgusers_stack_roles VALUES ('o', 'r', 'Editor', 'Writes', 'a:b c:d', 1)`,
+			`INSERT INTO orgusers_members VALUES ('o', 'm', 'u', 'U@x.example', 'u@x.example', 'admin', 'active', 0, '', '', 5, '', '', 0, 0, 0, 5, 'Ann', 'Lee', 'lee ann', 0, 5, -62135596800000000, 1)`,
 		} {
 			_, err := db.Exec(row)
 			require.NoError(t, err, row)
@@ -47,7 +47,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		require.NoError(t, s.Migrate(t.Context()))
 		require.Equal(t, status(t, s).Latest, status(t, s).Version)
 
-		require.Equal(t, []orgusers.StackRole{{ID: "r", Org: "o", Name: "Editor", Permissions: []orgusers.Permission{"a:b", "c:d"}}},
+		require.Equal(t, []orgusers.StackRole{{ID: "r", Org: "o", Name: "Editor", Description: "Writes", Permissions: []orgusers.Permission{"a:b", "c:d"}}},
 			view(t, s, orgusers.ViewQuery{Org: "o", Roles: true}).Roles)
 		v := view(t, s, orgusers.ViewQuery{Person: orgusers.PersonQuery{Key: "u@x.example"}})
 		require.NotNil(t, v.Person)

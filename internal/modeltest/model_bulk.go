@@ -15,6 +15,7 @@ type operation struct {
 	access []access // set_stacks
 	name   name     // rename
 	allow  bool     // set_without_sso
+	renews bool     // resend, as part of an invitation
 }
 
 func (p operation) is(kinds ...string) bool { return slices.Contains(kinds, p.kind) }
@@ -180,8 +181,11 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 		if !o.allows(r.key) { // R2.11
 			return "refused domain_not_allowed"
 		}
-		if why := m.tooSoon(r.sentAt, r.sends); why != "" {
+		if why := m.tooSoon(r.email, r.sentAt, r.sends); why != "" {
 			return "skipped " + why
+		}
+		if !p.renews && m.quota[m.thisHour(me.user, o)] >= m.policy.PerHour { // S-026
+			return "skipped resend_limit"
 		}
 	}
 	return "applied"
@@ -242,7 +246,6 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 	case "unlock":
 		u.lockedUntil = time.Time{}
 	case "resend":
-		m.quota[m.today(r.email)]++
 		m.mailInvitation(a, o, r)
 	}
 }

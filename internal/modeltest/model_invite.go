@@ -65,8 +65,6 @@ func (m *model) invite(a actor, o *org, inv invitation) result {
 				if strings.HasPrefix(verdicts[i], "applied") { // Q4
 					r.admin, r.withoutSSO, r.grants = inv.role == "admin", inv.withoutSSO, replaceGrants(r.grants, inv.access)
 					m.mailInvitation(a, o, r)
-					m.quota[m.today(p.email)]++
-					m.quota[m.thisHour(a, o)]++
 					res.wrote = true
 				}
 			}
@@ -123,7 +121,7 @@ func (m *model) judgeInvitation(a actor, o *org, inv invitation) (verdicts []str
 	if err := o.room("seats", "users", len(o.rows), fresh, o.users); err != "" {
 		return nil, err
 	}
-	if used := m.quota[m.thisHour(a, o)]; mails > 0 && used+mails > m.policy.PerHour {
+	if used := m.quota[m.thisHour(a.user, o)]; mails > 0 && used+mails > m.policy.PerHour {
 		return nil, fmt.Sprintf("limit invitations %d+%d>%d", used, mails, m.policy.PerHour)
 	}
 	return verdicts, ""
@@ -132,7 +130,7 @@ func (m *model) judgeInvitation(a actor, o *org, inv invitation) (verdicts []str
 // renew is Q4: a new mail, and the changes that the invitation makes, each by its own rules.
 func (m *model) renew(a actor, o *org, inv invitation, r *row) string {
 	for _, p := range []operation{
-		{kind: "resend"}, {kind: "set_role", role: inv.role}, {kind: "set_without_sso", allow: inv.withoutSSO}, {kind: "set_stacks", access: inv.access},
+		{kind: "resend", renews: true}, {kind: "set_role", role: inv.role}, {kind: "set_without_sso", allow: inv.withoutSSO}, {kind: "set_stacks", access: inv.access},
 	} {
 		switch {
 		case p.is("set_role") && r.admin == (inv.role == "admin"), p.is("set_without_sso") && r.withoutSSO == inv.withoutSSO,
@@ -150,8 +148,8 @@ func (m *model) renew(a actor, o *org, inv invitation, r *row) string {
 
 func (m *model) today(email string) string { return mailbox(email) + m.now.Format(" 2006-01-02") }
 
-func (m *model) thisHour(a actor, o *org) string {
-	return fmt.Sprint(o.id, " ", a.user, m.now.Format(" 2006-01-02 15"))
+func (m *model) thisHour(user int, o *org) string {
+	return fmt.Sprint(o.id, " ", user, m.now.Format(" 2006-01-02 15"))
 }
 
 // invited is the state behind an invitation's link: the newest one of somebody still pending, in
@@ -274,6 +272,8 @@ func (m *model) leave(a actor, o *org) result {
 func (m *model) mailInvitation(a actor, o *org, r *row) {
 	r.link, r.sentAt, r.invitedAt, r.by, r.byEmail = m.op, m.now, m.now, a.user, o.joined(a.user).email
 	r.sends++
+	m.quota[m.today(r.email)]++
+	m.quota[m.thisHour(a.user, o)]++
 	r.expiresAt = m.now.Add(7 * 24 * time.Hour) // Q1
 	if m.policy.NeverExpire {
 		r.expiresAt = time.Time{}
@@ -281,12 +281,12 @@ func (m *model) mailInvitation(a actor, o *org, r *row) {
 	m.mail("invitation", r.email, link{"invitation", o.id, r.id, m.op})
 }
 
-// tooSoon is C5: a minute between two mails, and not too many in all.
-func (m *model) tooSoon(sentAt time.Time, sends int) string {
+// tooSoon is C5: a minute between two mails, and not too many in all, or to the mailbox in a day (S-026).
+func (m *model) tooSoon(email string, sentAt time.Time, sends int) string {
 	switch {
 	case m.now.Before(sentAt.Add(time.Minute)):
 		return "cooldown"
-	case sends >= m.policy.MaxSends:
+	case sends >= m.policy.MaxSends, m.quota[m.today(email)] >= m.policy.PerMailbox:
 		return "resend_limit"
 	}
 	return ""

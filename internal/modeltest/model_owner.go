@@ -24,12 +24,11 @@ func (m *model) offerOwnership(a actor, o *org, email string, valid bool) result
 			return "invalid inactive"
 		case r != nil && r.user != 0 && !o.mayOwn(r, m.account(r.user)): // R2.23
 			return "invalid password_required"
-		case o.offer != nil && o.offer.key == key && m.tooSoon(o.offer.sentAt, o.offer.sends) != "":
-			return "denied " + m.tooSoon(o.offer.sentAt, o.offer.sends)
+		case o.offer != nil && o.offer.key == key && m.tooSoon(o.offer.email, o.offer.sentAt, o.offer.sends) != "":
+			return "denied " + m.tooSoon(o.offer.email, o.offer.sentAt, o.offer.sends)
 		case m.quota[m.today(email)] >= m.policy.PerMailbox: // S-026
 			return "denied resend_limit"
 		}
-		m.quota[m.today(email)]++
 		sends := 0
 		if o.offer != nil && o.offer.key == key { // C5
 			sends = o.offer.sends
@@ -43,6 +42,7 @@ func (m *model) offerOwnership(a actor, o *org, email string, valid bool) result
 func (m *model) mailOffer(o *org) {
 	o.offer.link, o.offer.sentAt, o.offer.expiresAt = m.op, m.now, m.now.Add(72*time.Hour)
 	o.offer.sends++
+	m.quota[m.today(o.offer.email)]++
 	m.mail("ownership_offer", o.offer.email, link{"ownership", o.id, 0, m.op})
 }
 
@@ -54,10 +54,9 @@ func (m *model) resendOwnership(a actor, o *org) result {
 		if !o.allows(o.offer.key) { // R2.11
 			return "denied domain_not_allowed"
 		}
-		if why := m.tooSoon(o.offer.sentAt, o.offer.sends); why != "" {
+		if why := m.tooSoon(o.offer.email, o.offer.sentAt, o.offer.sends); why != "" {
 			return "denied " + why
 		}
-		m.quota[m.today(o.offer.email)]++
 		m.mailOffer(o)
 		return res.changed(1)
 	})

@@ -64,7 +64,28 @@ func limitActor(t *testing.T, w *world.World) {
 
 	w.Clock.Tick(time.Hour)
 	require.NoError(t, invite(x, x.owner, "f@p.example")())
+	x.resends([]string{"applied", "applied", "skipped resend_limit"}, "a@p.example", "b@p.example", "c@p.example")
+	x.resends([]string{"skipped resend_limit"}, "c@p.example")
 	CheckOrg(t, w, x.ID)
+}
+
+// resends has the owner mail invitations again and demands how that ends, for each; so does a preview of it, and
+// a list of what may be done to them says whether the first is mailed.
+func (x team) resends(want []string, emails ...string) {
+	x.t.Helper()
+	ids := make([]orgusers.MemberID, len(emails))
+	for i, email := range emails {
+		ids[i] = x.memberOf(email).ID
+	}
+	preview, err := x.Admin().Preview(world.Ctx(), orgusers.ResendInvitation{}, ids...)
+	require.NoError(x.t, err)
+	require.Equal(x.t, want, outcomes(preview))
+	allowed, err := x.Admin().Allowed(world.Ctx(), ids...)
+	require.NoError(x.t, err)
+	require.Equal(x.t, want[0] == "applied", allowed[ids[0]][orgusers.ActionResendInvitation].Allowed)
+	rep, err := x.Admin().Apply(world.Ctx(), orgusers.ResendInvitation{}, ids...)
+	require.NoError(x.t, err)
+	require.Equal(x.t, want, outcomes(rep))
 }
 
 func limitOrg(t *testing.T, w *world.World) {
@@ -82,6 +103,7 @@ func limitOrg(t *testing.T, w *world.World) {
 	w.Clock.Tick(24 * time.Hour)
 	_, err = x.inviteTo(x.admin, "d@p.example")
 	require.NoError(t, err)
+	x.resends([]string{"applied", "applied", "skipped resend_limit"}, "a@p.example", "b@p.example", "c@p.example")
 }
 
 func limitMailbox(t *testing.T, w *world.World) {
@@ -108,6 +130,8 @@ func limitMailbox(t *testing.T, w *world.World) {
 		require.NoError(t, teams[0].Admin().Do(world.Ctx(), orgusers.ResendInvitation{}, m.ID))
 		w.Clock.Tick(time.Hour)
 	}
+	teams[0].resends([]string{"skipped resend_limit"}, "victim@p.example")
+	teams[1].resends([]string{"skipped resend_limit"}, "Vic.Tim+1@p.example")
 	out, err = last.inviteTo(last.owner, "victim@p.example")
 	require.NoError(t, err)
 	require.Equal(t, []string{"refused resend_limit"}, out)

@@ -18,9 +18,9 @@ const chunk = 1024
 // rows; it is then split.
 const most = 30_000
 
-// short is how long a list is at most whose statement is worth keeping prepared: ten people, and the two
-// quotas beside theirs.
-const short = 12
+// short is how long a list is at most whose statement is worth keeping prepared: ten people with two quotas
+// each, and what is beside.
+const short = 24
 
 // text is a statement under construction: SQL beside its arguments, which are only ever strings and
 // int64. What a caller says is always an argument, never SQL (S-170).

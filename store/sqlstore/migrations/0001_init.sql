@@ -82,6 +82,7 @@ CREATE TABLE IF NOT EXISTS orgusers_members (
   name_key         {key}  NOT NULL,
   mfa              {bool} NOT NULL,
   last_login       {int}  NOT NULL,
+  valid_from       {int}  NOT NULL,
   revision         {int}  NOT NULL,
   PRIMARY KEY (org_id, id)
 ) {table};
@@ -110,6 +111,7 @@ CREATE TABLE IF NOT EXISTS orgusers_stack_roles (
   org_id      {id}   NOT NULL,
   id          {id}   NOT NULL,
   name        {key}  NOT NULL,
+  description {text} NOT NULL,
   permissions {text} NOT NULL,
   revision    {int}  NOT NULL,
   PRIMARY KEY (org_id, id)

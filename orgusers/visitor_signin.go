@@ -11,7 +11,8 @@ import (
 // session.
 //
 // An unknown address, a wrong password, an account without one, one that is inactive everywhere or
-// locked: all are ErrDenied with [ReasonCredentials], after the same time (S-142). ErrLimit: too many
+// locked: all are ErrDenied with [ReasonCredentials], after the same time (S-142). The right password of who
+// belongs to disabled organizations alone is ErrDenied with [ReasonOrgDisabled] (R7.18). ErrLimit: too many
 // wrong ones came from this IP. ErrBusy: too many are signing in at this moment.
 func (v Visitor) SignIn(ctx context.Context, email, password string) (SignIn, error) {
 	c := &PasswordSignIn{password: password}

@@ -50,7 +50,7 @@ func (c *own) begin(s *Service, a *Actor, now time.Time) (err error) {
 func (*own) validate(*Policy) []FieldError { return nil }
 
 func (c *own) query(Actor) ViewQuery {
-	return ViewQuery{Person: PersonQuery{User: c.user}, Counters: c.tries.keys()}
+	return ViewQuery{Person: PersonQuery{User: c.user}}
 }
 
 // authorize: the person, in a live session. Who is active nowhere, by several organizations' hands, has
@@ -79,6 +79,15 @@ func (c *credential) authorize(d *draft) *Error {
 		return denied(ReasonSSOSession)
 	}
 	return nil
+}
+
+// tried is what the commands share by which one's own credential is tried: what was tried before counts (C5).
+type tried struct{ credential }
+
+func (c *tried) query(a Actor) ViewQuery {
+	q := c.credential.query(a)
+	q.Counters = c.tries.keys()
+	return q
 }
 
 // wrongPassword and wrongCode are the answers to who is known already.
@@ -124,7 +133,7 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 
 // Prove is the command behind [Account.Prove].
 type Prove struct {
-	credential
+	tried
 	password, code string
 	word           passwordCheck
 	factor         codeCheck
@@ -172,7 +181,7 @@ func (c *Prove) decide(d *draft) error {
 
 // ChangePassword is the command behind [Account.ChangePassword].
 type ChangePassword struct {
-	credential
+	tried
 	password string // the current one
 	word     passwordCheck
 	next     newPassword

@@ -114,3 +114,36 @@ func TestS082_HashedOnce(t *testing.T) {
 	_, err = svc.Visitor(x.Actor("")).ResetPassword(ctx, token, "yet "+fresh)
 	require.NoError(t, err)
 }
+
+// asking is a store that keeps what was asked.
+type asking struct {
+	orgusers.Store
+	last orgusers.ViewQuery
+}
+
+func (s *asking) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
+	s.last = q
+	return s.Store.View(ctx, q)
+}
+
+// TestC5_WhoCounts: earlier tries are read for what a credential is tried with, and for nothing else.
+func TestC5_WhoCounts(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	seen := &asking{Store: x.Store}
+	mia := x.On(seen).Svc.Account(x.SignedIn("mia@acme.example"))
+	asked := func(counters int, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, x.mia.User, seen.last.Person.User)
+		require.Len(t, seen.last.Counters, counters)
+	}
+	asked(0, mia.Rename(world.Ctx(), someName()))
+	_, err := mia.BeginMFA(world.Ctx())
+	asked(0, err)
+	_, err = mia.OpenIPRule(world.Ctx(), x.acme.ID, "db", time.Hour)
+	asked(0, err)
+	_, err = mia.Prove(world.Ctx(), world.Password, "")
+	asked(2, err)
+}

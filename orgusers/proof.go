@@ -31,7 +31,11 @@ func (c *passwordCheck) check(ctx context.Context, s *Service, u *User, shut boo
 	if u != nil && !shut {
 		stored = u.Password
 	}
-	if c.done && c.against == stored {
+	switch {
+	case c.done && c.against == stored:
+		return nil
+	case c.done && stored == "": // others have locked it meanwhile: this one has taken its time
+		*c = passwordCheck{done: true}
 		return nil
 	}
 	right, old, err := s.hasher.verify(ctx, stored, password)

@@ -16,26 +16,27 @@ import (
 type hashless struct {
 	orgusers.Store
 	end  context.CancelFunc
-	lose bool
+	lose func() // is called when a commit is lost; nil: none is
 }
 
 func (s *hashless) View(ctx context.Context, q orgusers.ViewQuery) (orgusers.View, error) {
-	if !s.lose {
+	if s.lose == nil {
 		s.end()
 	}
 	return s.Store.View(context.WithoutCancel(ctx), q)
 }
 
 func (s *hashless) Commit(ctx context.Context, c orgusers.Changes) error {
-	if s.lose {
-		s.lose = false
+	if lose := s.lose; lose != nil {
+		s.lose = nil
+		lose()
 		return orgusers.ErrConflict
 	}
 	return s.Store.Commit(context.WithoutCancel(ctx), c)
 }
 
 // hashless is the service on such a store, and a context to use once.
-func (x *front) hashless(lose bool) (context.Context, *orgusers.Service) {
+func (x *front) hashless(lose func()) (context.Context, *orgusers.Service) {
 	x.T.Helper()
 	ctx, cancel := context.WithCancel(world.Ctx())
 	x.T.Cleanup(cancel)
@@ -85,11 +86,11 @@ func TestS112_NoFreeGuesses(t *testing.T) {
 			before := *x.user()
 			breached.asked = nil
 			for _, current := range []string{world.Password, "not " + world.Password} {
-				ctx, svc := x.hashless(false)
+				ctx, svc := x.hashless(nil)
 				_, err := svc.Account(actor).ChangePassword(ctx, current, fresh)
 				refusedAs(t, err, how.want.kind, how.want.reason)
 				if how.prove {
-					ctx, svc = x.hashless(false)
+					ctx, svc = x.hashless(nil)
 					_, err = svc.Account(actor).Prove(ctx, current, "")
 					refusedAs(t, err, how.want.kind, how.want.reason)
 				}
@@ -101,18 +102,25 @@ func TestS112_NoFreeGuesses(t *testing.T) {
 }
 
 // TestS082_HashedOnce: a new password is held against the old one and hashed once, however often another process
-// is in the way.
+// is in the way; and so is one at the door, although what is in the way has locked it.
 func TestS082_HashedOnce(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
 	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
-	ctx, svc := x.hashless(true)
+	ctx, svc := x.hashless(func() {})
 	_, err := svc.Account(x.Actor(x.mia.User)).ChangePassword(ctx, world.Password, fresh)
 	require.NoError(t, err)
 	token := x.forgot("mia@acme.example")
-	ctx, svc = x.hashless(true)
+	ctx, svc = x.hashless(func() {})
 	_, err = svc.Visitor(x.Actor("")).ResetPassword(ctx, token, "yet "+fresh)
 	require.NoError(t, err)
+
+	x.PatchUser(x.mia.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	ctx, svc = x.hashless(func() {
+		x.PatchUser(x.mia.User, orgusers.UserPatch{LockedUntil: orgusers.Some(x.Clock.Now().Add(time.Hour))})
+	})
+	_, err = svc.Visitor(x.Actor("")).SignIn(ctx, "mia@acme.example", world.Password)
+	refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonCredentials)
 }
 
 // asking is a store that keeps what was asked.

@@ -29,7 +29,7 @@ func (v *IPRuleView) InForce(now time.Time) bool {
 	}
 	o := Organization{ID: v.Org, OwnerID: v.OwnerID, Disabled: v.Disabled, Settings: Settings{SSO: v.SSO, Security: v.Security}}
 	m := Member{User: v.User, Status: v.Status, WithoutSSO: v.WithoutSSO, ValidFrom: v.MemberFrom}
-	a := Actor{SignedInAt: v.Session.CreatedAt, SSO: v.Session.SSO, MFAAt: v.Session.MFAAt}
+	a := v.Session.actor()
 	return attending(&o, &m, &a) == nil && fitting(&o, &m, &a, v.MFA) == nil
 }
 

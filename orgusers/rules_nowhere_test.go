@@ -98,14 +98,21 @@ func TestR122_S015_S069_RulesOfBefore(t *testing.T) {
 				require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Reactivate{}, x.mia.ID))
 			}
 			open(false)
-			renewed, err := own.ChangePassword(world.Ctx(), world.Password, fresh)
-			require.NoError(t, err)
-			again, err := x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{IP: rule.IP})
-			require.NoError(t, err)
-			_, err = x.Svc.Access(world.Ctx(), again, x.acme.ID)
+			again := func(renewed orgusers.Renewed, err error) (orgusers.Actor, error) {
+				t.Helper()
+				require.NoError(t, err)
+				a, err := x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{IP: rule.IP})
+				require.NoError(t, err)
+				_, err = x.Svc.Access(world.Ctx(), a, x.acme.ID)
+				return a, err
+			}
+			a, err := again(own.EndOtherSessions(world.Ctx()))
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded) // S-069: no credential was given
+			open(false)
+			a, err = again(x.Svc.Account(a).ChangePassword(world.Ctx(), world.Password, fresh))
 			require.NoError(t, err, "who gave the password anew")
 			open(false)
-			_, err = x.Svc.Account(again).OpenIPRule(world.Ctx(), x.acme.ID, "db", time.Hour)
+			_, err = x.Svc.Account(a).OpenIPRule(world.Ctx(), x.acme.ID, "db", time.Hour)
 			require.NoError(t, err)
 			open(true)
 		})

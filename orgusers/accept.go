@@ -92,10 +92,12 @@ func (c *AcceptInvitation) decide(d *draft) error {
 	return nil
 }
 
-// join makes a roster row the account's, active from now on.
+// join makes a roster row the account's, active from now on. Sessions that the person has already are good
+// here, but for those from before the organization was last left by somebody, who may be this person: no
+// old session comes back with a new invitation (S-015).
 func (d *draft) join(r *row[Member], u *User) {
 	d.set(r, func(m *Member) {
-		m.User, m.Status, m.JoinedAt = u.ID, StatusActive, d.env.Now
+		m.User, m.Status, m.JoinedAt, m.ValidFrom = u.ID, StatusActive, d.env.Now, d.org.now.LeftAt
 		m.Link, m.ExpiresAt = "", time.Time{}
 		m.Name, m.MFA, m.LastLogin = u.Name, u.MFA.Enrolled(), u.LastLogin
 	})

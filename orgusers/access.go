@@ -35,17 +35,14 @@ func (s *Service) access(ctx context.Context, actor Actor, org OrgID) (Access, e
 	if err != nil {
 		return Access{}, stored(err)
 	}
-	switch {
-	case !micro(actor.SignedInAt).After(v.SessionsValidFrom):
-		return Access{}, denied(ReasonSessionEnded)
-	case v.OrgDisabled:
-		return Access{}, denied(ReasonOrgDisabled)
-	case v.Member.Status != StatusActive:
-		return Access{}, denied(ReasonNotJoined)
-	case !micro(actor.SignedInAt).After(v.Member.ValidFrom):
+	actor.SignedInAt, actor.ProvedAt = micro(actor.SignedInAt), micro(actor.ProvedAt)
+	if !actor.SignedInAt.After(v.SessionsValidFrom) {
 		return Access{}, denied(ReasonSessionEnded)
 	}
-	o := Organization{ID: org, OwnerID: v.OwnerID, Settings: v.Settings}
+	o := Organization{ID: org, OwnerID: v.OwnerID, Disabled: v.OrgDisabled, Settings: v.Settings}
+	if err := attending(&o, &v.Member, &actor); err != nil {
+		return Access{}, err
+	}
 	if err := fitting(&o, &v.Member, &actor, v.MFA); err != nil {
 		return Access{}, err
 	}

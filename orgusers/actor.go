@@ -49,6 +49,12 @@ func (a *Actor) provedAt() time.Time {
 	return a.ProvedAt
 }
 
+// after reports whether the session is younger than a cut: it began afterwards, and with own credentials one
+// was given afterwards, too, since a session can begin anew without any ([Account.EndOtherSessions]).
+func (a *Actor) after(cut time.Time) bool {
+	return a.SignedInAt.After(cut) && (a.SSO != "" || a.provedAt().After(cut))
+}
+
 // clean checks and cuts what the host passed on from a client.
 func (a Actor) clean() (Actor, error) {
 	if len(a.Request) > 128 || !visibleASCII(a.Request) {

@@ -75,8 +75,8 @@ func attending(o *Organization, m *Member, a *Actor) *Error {
 		return denied(ReasonOrgDisabled)
 	case m.Status != StatusActive:
 		return denied(ReasonNotJoined)
-	case !a.SignedInAt.After(m.ValidFrom):
-		return denied(ReasonSessionEnded) // it began before a deactivation (S-069)
+	case !a.after(m.ValidFrom):
+		return denied(ReasonSessionEnded) // it is from before a deactivation (S-069), or a removal (S-015)
 	}
 	return nil
 }

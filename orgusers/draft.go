@@ -144,7 +144,8 @@ func (d *draft) addMember(m Member) *row[Member] {
 
 // expel takes a row off the roster: the one way out, for removal, cancelled invitation, leaving and
 // deletion. The person's stacks go to the organization's owner (R3.7), an ownership offered to the
-// person lapses (Q22), and sessions end if the account belongs nowhere else (R5.6).
+// person lapses (Q22), and sessions end if the account belongs nowhere else (R5.6); else they are no good
+// here for whoever joins again (S-015).
 func (d *draft) expel(r *row[Member]) {
 	m := r.now
 	d.lapseTransfer(m)
@@ -156,6 +157,8 @@ func (d *draft) expel(r *row[Member]) {
 		}
 		if u.Orgs == 1 {
 			d.endSessions(m.ID, u)
+		} else {
+			d.org.now.LeftAt = d.cutoff(u, later(d.org.now.LeftAt, m.ValidFrom))
 		}
 		u.Orgs--
 	}
@@ -417,7 +420,7 @@ func appendGrants(to []MemberGrant, m MemberID, grants []Grant) []MemberGrant {
 
 func sameOrg(a, b *Organization) bool {
 	return a.Name == b.Name && a.Disabled == b.Disabled && a.OwnerID == b.OwnerID && a.Transfer == b.Transfer &&
-		a.Tally == b.Tally && a.Settings.SSO == b.Settings.SSO && a.Settings.Security == b.Settings.Security &&
+		a.LeftAt.Equal(b.LeftAt) && a.Tally == b.Tally && a.Settings.SSO == b.Settings.SSO && a.Settings.Security == b.Settings.Security &&
 		slices.EqualFunc(a.Settings.Groups, b.Settings.Groups, sameGroup) &&
 		slices.Equal(a.Settings.AllowedDomains, b.Settings.AllowedDomains) &&
 		slices.Equal(a.Settings.Closed, b.Settings.Closed) &&

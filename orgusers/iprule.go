@@ -8,8 +8,8 @@ import (
 // IPRule is an address opened for a session on a named resource of an organization (section 12 of
 // the rules). It is in force while it has not expired, its session is live and of the kind that the
 // organization demands, and the person is an active member of the enabled organization, as for
-// [Service.Access]: nothing has to be revoked for it to end. Several
-// sessions may hold the same address open on the same resource; it closes when the last one ends
+// [Service.Access]; none from before a deactivation or removal comes back. Nothing has to be revoked for it
+// to end. Several sessions may hold the same address open on the same resource; it closes when the last one ends
 // (R12.4).
 type IPRule struct {
 	ID        IPRuleID
@@ -24,12 +24,12 @@ type IPRule struct {
 
 // InForce reports whether the rule counts now: the one place that says so.
 func (v *IPRuleView) InForce(now time.Time) bool {
-	if !now.Before(v.ExpiresAt) || v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) {
+	if !now.Before(v.ExpiresAt) || v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) || !v.OpenedAt.After(v.MemberFrom) {
 		return false
 	}
 	o := Organization{ID: v.Org, OwnerID: v.OwnerID, Disabled: v.Disabled, Settings: Settings{SSO: v.SSO, Security: v.Security}}
 	m := Member{User: v.User, Status: v.Status, WithoutSSO: v.WithoutSSO, ValidFrom: v.MemberFrom}
-	a := Actor{SignedInAt: v.Session.CreatedAt, SSO: v.Session.SSO, MFAAt: v.Session.MFAAt}
+	a := v.Session.actor()
 	return attending(&o, &m, &a) == nil && fitting(&o, &m, &a, v.MFA) == nil
 }
 
@@ -40,6 +40,13 @@ func (v *IPRuleView) ends() time.Time {
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a

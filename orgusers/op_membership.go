@@ -8,7 +8,7 @@ import (
 
 // Remove takes people off the roster; for a pending one that cancels the invitation (R2.9). The
 // account itself survives, other organizations are untouched (R5.2), all stack roles go (R5.1) and
-// are not given back when the person is invited again (R5.4, S-015).
+// are not given back when the person is invited again (R5.4), nor is a session from before (S-015).
 type Remove struct{ noInput }
 
 // SetRole gives the organization role. For a pending person it changes the invitation (Q13). It

@@ -25,6 +25,11 @@ type Organization struct {
 	AuditSeq  int64  // number of entries in the audit chain
 	AuditHead string // seal of the last one
 
+	// LeftAt is when somebody left the roster last who belongs to other organizations too, in whatever way.
+	// The sessions go on there: who joins afterwards, and may be the same person, brings none here from
+	// before (S-015). Zero: nobody.
+	LeftAt time.Time
+
 	CreatedAt time.Time
 	Version   int64 // rises with every change in the organization; the store raises it
 }

@@ -175,7 +175,12 @@ func TestRules_Accounts(t *testing.T) {
 		}
 		_, err := x.Svc.Account(old).Organizations(world.Ctx(), "", 0)
 		require.NoError(t, err, "S-073: and lives on elsewhere")
-		old.SignedInAt = x.Clock.Now()
+		renewed, err := x.Svc.Account(old).EndOtherSessions(world.Ctx())
+		require.NoError(t, err)
+		old.SignedInAt, old.ProvedAt = renewed.SignedInAt, renewed.ProvedAt
+		refusedAs(t, access(old), orgusers.ErrDenied, orgusers.ReasonSessionEnded) // which gave no credential
+		x.Clock.Tick(time.Minute)
+		old.SignedInAt, old.ProvedAt = x.Clock.Now(), time.Time{}
 		require.NoError(t, access(old), "who signs in anew is in")
 	})
 	t.Run("R12.6 deleting", func(t *testing.T) {

@@ -69,6 +69,56 @@ func TestR122_S090_ActiveNowhere(t *testing.T) {
 	}
 }
 
+// TestR122_S015_S069_RulesOfBefore: what a session had opened before a deactivation or a removal stays closed, also
+// when the session is good again.
+func TestR122_S015_S069_RulesOfBefore(t *testing.T) {
+	t.Parallel()
+	for name, op := range map[string]orgusers.Operation{"deactivated": orgusers.Deactivate{}, "removed": orgusers.Remove{}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newFront(t)
+			x.twice()
+			own := x.Svc.Account(x.SignedIn("mia@acme.example"))
+			rule, err := own.OpenIPRule(world.Ctx(), x.acme.ID, "db", 2*time.Hour)
+			require.NoError(t, err)
+			open := func(want bool) {
+				t.Helper()
+				got, err := x.Svc.Allowed(world.Ctx(), x.acme.ID, rule.IP, "db")
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+			}
+			open(true)
+			x.Clock.Tick(time.Minute)
+			require.NoError(t, x.acme.Admin().Do(world.Ctx(), op, x.mia.ID))
+			open(false)
+			x.Clock.Tick(time.Minute)
+			if name == "removed" {
+				x.acme.Join("mia@acme.example", orgusers.RoleMember)
+			} else {
+				require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Reactivate{}, x.mia.ID))
+			}
+			open(false)
+			again := func(renewed orgusers.Renewed, err error) (orgusers.Actor, error) {
+				t.Helper()
+				require.NoError(t, err)
+				a, err := x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{IP: rule.IP})
+				require.NoError(t, err)
+				_, err = x.Svc.Access(world.Ctx(), a, x.acme.ID)
+				return a, err
+			}
+			a, err := again(own.EndOtherSessions(world.Ctx()))
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded) // S-069: no credential was given
+			open(false)
+			a, err = again(x.Svc.Account(a).ChangePassword(world.Ctx(), world.Password, fresh))
+			require.NoError(t, err, "who gave the password anew")
+			open(false)
+			_, err = x.Svc.Account(a).OpenIPRule(world.Ctx(), x.acme.ID, "db", time.Hour)
+			require.NoError(t, err)
+			open(true)
+		})
+	}
+}
+
 // TestR213_Invited: who was removed everywhere, and is invited anew, has no session and no link before
 // accepting; then everything is as for anybody.
 func TestR213_Invited(t *testing.T) {

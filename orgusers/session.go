@@ -56,6 +56,11 @@ func (s *Session) Live(now, validFrom time.Time) bool {
 	return s.CreatedAt.After(validFrom) && now.Before(s.ExpiresAt) && now.Before(s.SeenAt.Add(s.Idle))
 }
 
+// actor is who acts in the session.
+func (s *Session) actor() Actor {
+	return Actor{User: s.User, SignedInAt: s.CreatedAt, MFAAt: s.MFAAt, ProvedAt: s.ProvedAt, SSO: s.SSO, Session: string(s.ID)}
+}
+
 // Format leaves out the token's hash, whatever the verb (S-129).
 func (s Session) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Session{%s of %s, %s}", s.ID, s.User, s.Step)

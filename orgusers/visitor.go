@@ -50,7 +50,9 @@ type NewAccount struct {
 }
 
 // AcceptInvitation makes the invited person a member. It joins the account with the invited address,
-// or makes it. ErrSeats: the plan has shrunk; the invitation stays valid.
+// or makes it. Who is signed in elsewhere goes on here with the same session, unless it is from before
+// somebody was removed here last ([Organization.LeftAt]): then it takes a new sign-in (S-015). ErrSeats: the
+// plan has shrunk; the invitation stays valid.
 func (v Visitor) AcceptInvitation(ctx context.Context, token string, account NewAccount) (Joined, error) {
 	const op = "Visitor.AcceptInvitation"
 	l, err := v.open(LinkInvitation, token)

@@ -140,11 +140,9 @@ func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) 
 			s.log.WarnContext(ctx, "a session's use could not be recorded", "err", err)
 		}
 	}
-	return Actor{
-		User: v.Session.User, SignedInAt: v.Session.CreatedAt, MFAAt: v.Session.MFAAt, ProvedAt: v.Session.ProvedAt,
-		SSO: v.Session.SSO, Session: string(v.Session.ID),
-		IP: origin.IP, Agent: origin.Agent, Request: origin.Request, Device: origin.Device,
-	}, nil
+	a := v.Session.actor()
+	a.IP, a.Agent, a.Request, a.Device = origin.IP, origin.Agent, origin.Request, origin.Device
+	return a, nil
 }
 
 // ForgotPassword mails a link to set a new password, if there is an account with this address; to who

@@ -36,7 +36,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 		runScript(t, db, files, "0001_init.sql")
 		require.Equal(t, 1, status(t, s).Version)
 		for _, row := range []string{
-			`INSERT INTO orgusers_organizations VALUES ('o', 'Acme', 0, 'u', '{"domains":["x.example"],"sso":true}', '', '', 1, 0, 1, 0, 0, '', 5, 7)`,
+			`INSERT INTO orgusers_organizations VALUES ('o', 'Acme', 0, 'u', '{"domains":["x.example"],"sso":true}', '', '', 1, 0, 1, 0, 0, '', -62135596800000000, 5, 7)`,
 			`INSERT INTO orgusers_users VALUES ('u', 'U@x.example', 'u@x.example', 'Ann', 'Lee', 1, 'hash', 0, '', 0, '', -62135596800000000, 0, '', '', 0, 0, 5, 0, 1, 5, 3)`,
 			`INSERT INTO orgusers_stack_roles VALUES ('o', 'r', 'Editor', 'Writes', 'a:b c:d', 1)`,
 			`INSERT INTO orgusers_members VALUES ('o', 'm', 'u', 'U@x.example', 'u@x.example', 'admin', 'active', 0, '', '', 5, '', '', 0, 0, 0, 5, 'Ann', 'Lee', 'lee ann', 0, 5, -62135596800000000, 1)`,

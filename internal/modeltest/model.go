@@ -94,7 +94,8 @@ type (
 		groups          map[string]group // of the identity provider
 		users, places   int              // limits; -1: none
 		offer           *offer
-		chain, beside   int // audit entries
+		left            time.Time // who joins brings no session from before
+		chain, beside   int       // audit entries
 	}
 	link struct {
 		purpose          string

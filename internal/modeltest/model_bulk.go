@@ -262,6 +262,8 @@ func (m *model) expel(o *org, r *row) {
 		}
 		if !m.several(r.user) {
 			m.endSessions(m.account(r.user))
+		} else {
+			o.left = m.now // S-015
 		}
 	}
 	delete(o.rows, r.key)

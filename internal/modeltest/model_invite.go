@@ -219,7 +219,7 @@ func (m *model) accept(l link, given name, password bool) result {
 			}
 			u.verified, u.password = true, password
 		}
-		m.join(r, u)
+		m.join(o, r, u)
 		return res.changed(1)
 	})
 }
@@ -232,8 +232,8 @@ func (m *model) distrust(u *account) {
 	m.endSessions(u)
 }
 
-func (m *model) join(r *row, u *account) {
-	r.user, r.joinedAt, r.link, r.expiresAt = u.id, m.now, 0, time.Time{}
+func (m *model) join(o *org, r *row, u *account) {
+	r.user, r.joinedAt, r.validFrom, r.link, r.expiresAt = u.id, m.now, o.left, 0, time.Time{}
 }
 
 func (m *model) decline(l link) result {

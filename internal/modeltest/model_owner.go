@@ -118,7 +118,7 @@ func (m *model) answerOwnership(l link, accept bool) result {
 			o.rows[r.key] = r
 		}
 		if r.user == 0 {
-			m.join(r, u)
+			m.join(o, r, u)
 		}
 		m.handOver(o, r)
 		return res.changed(2)
@@ -167,7 +167,7 @@ func (m *model) createOrganization(name string, ownerless bool, emails ...string
 		}
 		r := &row{id: m.number(), key: email, email: u.email, admin: true, invitedAt: m.now}
 		o.rows[email] = r
-		m.join(r, u)
+		m.join(o, r, u)
 		if i == 0 && !ownerless {
 			o.owner = u.id
 		}

@@ -221,6 +221,6 @@ func (m *model) joinBySSO(o *org, r *row, email string, mapped bool, given group
 		m.distrust(u)
 	}
 	o.rows[key] = r
-	m.join(r, u)
+	m.join(o, r, u)
 	return r, ""
 }

@@ -243,9 +243,11 @@ func inviteResent(t *testing.T, w *world.World) {
 }
 
 func inviteAgain(t *testing.T, w *world.World) {
-	x, ctx := newTeam(t, w, "acme"), world.Ctx()
+	x, y, ctx := newTeam(t, w, "acme"), newTeam(t, w, "other"), world.Ctx()
 	stack := newStack(t, x.Org, "Website")
 	ann := x.add("ann", orgusers.RoleAdmin, orgusers.Grant{Stack: stack, Role: orgusers.RoleDeveloper})
+	bob, carl := x.add("bob", orgusers.RoleMember), Account(t, w, x.email("carl"))
+	Add(t, w, y.ID, Person{Email: x.email("bob")}, Person{Email: x.email("carl")})
 	session := w.Actor(ann.User)
 	own, err := w.Svc.Admin(session, x.ID).CreateStack(ctx, "Hers")
 	require.NoError(t, err)
@@ -266,6 +268,23 @@ func inviteAgain(t *testing.T, w *world.World) {
 	require.False(t, access.Administers())
 	require.False(t, access.Stack(stack))
 	require.False(t, access.Stack(own), "what was the owner's since stays the owner's (R3.7)")
+
+	// Who is in another organization, too, keeps the sessions: they go on there, and no others are needed here.
+	reaches := func(a orgusers.Actor, org orgusers.OrgID) error { _, err := w.Svc.Access(ctx, a, org); return err }
+	old := w.Actor(bob.User)
+	require.NoError(t, reaches(old, x.ID))
+	w.Clock.Tick(time.Second)
+	require.NoError(t, x.Admin().Do(ctx, orgusers.Remove{}, bob.ID))
+	w.Clock.Tick(time.Second)
+	since, first := w.Actor(bob.User), w.Actor(carl.ID)
+	for _, local := range []string{"bob", "carl"} {
+		_, token := x.link(local, orgusers.RoleMember)
+		require.NoError(t, accept(w, token))
+	}
+	fails(t, reaches(old, x.ID), orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+	require.NoError(t, reaches(old, y.ID), "S-073")
+	require.NoError(t, reaches(since, x.ID), "who signed in since")
+	require.NoError(t, reaches(first, x.ID), "and who never was here")
 	CheckOrg(t, w, x.ID)
 }
 

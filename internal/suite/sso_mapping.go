@@ -64,6 +64,8 @@ func ssoElsewhere(t *testing.T, w *world.World) {
 		y.refuses(orgusers.ErrDenied, orgusers.ReasonSeveralOrgs, func() error { return y.As(y.owner).Do(ctx, op, row.ID) })
 	}
 	require.Equal(t, before.Org, stateOf(t, w, x.ID).Org)
+	require.NoError(t, w.Operator().DisableOrganization(ctx, x.ID))
+	require.Equal(t, orgusers.ReasonSSOElsewhere, x.access(session), "nor is it told how the other one stands")
 }
 
 // ssoUnproved: an account that a provider made in advance is taken over with nothing in it.

@@ -8,26 +8,26 @@ import (
 )
 
 const organizationColumns = `o.id, o.name, o.disabled, o.owner_id, o.settings, o.plan, o.transfer,
- o.tally_members, o.tally_pending, o.tally_admins, o.tally_stacks, o.audit_seq, o.audit_head, o.created_at, o.version`
+ o.tally_members, o.tally_pending, o.tally_admins, o.tally_stacks, o.audit_seq, o.audit_head, o.left_at, o.created_at, o.version`
 
 // organizationRow takes a row of organizationColumns.
 type organizationRow struct {
-	o                        orgusers.Organization
-	disabled, createdAt      int64
-	settings, plan, transfer string
+	o                           orgusers.Organization
+	settings, plan, transfer    string
+	disabled, leftAt, createdAt int64
 }
 
 func (r *organizationRow) dest() []any {
 	o := &r.o
 	return []any{
 		(*string)(&o.ID), &o.Name, &r.disabled, (*string)(&o.OwnerID), &r.settings, &r.plan, &r.transfer,
-		&o.Tally.Members, &o.Tally.Pending, &o.Tally.Admins, &o.Tally.Stacks, &o.AuditSeq, &o.AuditHead, &r.createdAt, &o.Version,
+		&o.Tally.Members, &o.Tally.Pending, &o.Tally.Admins, &o.Tally.Stacks, &o.AuditSeq, &o.AuditHead, &r.leftAt, &r.createdAt, &o.Version,
 	}
 }
 
 func (r *organizationRow) value() (orgusers.Organization, error) {
 	o := r.o
-	o.Disabled, o.CreatedAt = r.disabled != 0, fromMicros(r.createdAt)
+	o.Disabled, o.LeftAt, o.CreatedAt = r.disabled != 0, fromMicros(r.leftAt), fromMicros(r.createdAt)
 	var err error
 	if o.Settings, err = decodeSettings(r.settings); err != nil {
 		return o, err
@@ -43,13 +43,13 @@ func (r *organizationRow) value() (orgusers.Organization, error) {
 // written: telling which have changed would take a read.
 const guardOrganization = `UPDATE orgusers_organizations SET version = version + 1,
  name = ?, disabled = ?, owner_id = ?, settings = ?, plan = ?, transfer = ?,
- tally_members = ?, tally_pending = ?, tally_admins = ?, tally_stacks = ?, audit_seq = ?, audit_head = ?, created_at = ?
+ tally_members = ?, tally_pending = ?, tally_admins = ?, tally_stacks = ?, audit_seq = ?, audit_head = ?, left_at = ?, created_at = ?
  WHERE id = ? AND version = ?`
 
 const insertOrganization = `INSERT INTO orgusers_organizations
  (name, disabled, owner_id, settings, plan, transfer,
- tally_members, tally_pending, tally_admins, tally_stacks, audit_seq, audit_head, created_at, id, version)
- VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+ tally_members, tally_pending, tally_admins, tally_stacks, audit_seq, audit_head, left_at, created_at, id, version)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // putOrganization is the first statement of a commit.
 func (w *session) putOrganization(ctx context.Context, o *orgusers.Organization, isNew bool) error {
@@ -61,7 +61,7 @@ func (w *session) putOrganization(ctx context.Context, o *orgusers.Organization,
 	}
 	t.args = []any{
 		o.Name, flag(o.Disabled), string(o.OwnerID), encodeSettings(&o.Settings), encodePlan(&o.Plan), encodeTransfer(&o.Transfer),
-		o.Tally.Members, o.Tally.Pending, o.Tally.Admins, o.Tally.Stacks, o.AuditSeq, o.AuditHead, micros(o.CreatedAt),
+		o.Tally.Members, o.Tally.Pending, o.Tally.Admins, o.Tally.Stacks, o.AuditSeq, o.AuditHead, micros(o.LeftAt), micros(o.CreatedAt),
 		string(o.ID), o.Version,
 	}
 	return w.must(ctx, 1, "organization", &t)

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS orgusers_organizations (
   tally_stacks   {int}  NOT NULL,
   audit_seq      {int}  NOT NULL,
   audit_head     {text} NOT NULL,
+  left_at        {int}  NOT NULL,
   created_at     {int}  NOT NULL,
   version        {int}  NOT NULL,
   PRIMARY KEY (id)

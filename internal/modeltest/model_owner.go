@@ -118,6 +118,9 @@ func (m *model) answerOwnership(l link, accept bool) result {
 			o.rows[r.key] = r
 		}
 		if r.user == 0 {
+			if err := o.seat(); err != "" {
+				return err
+			}
 			m.join(r, u)
 		}
 		m.handOver(o, r)

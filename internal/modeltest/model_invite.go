@@ -283,7 +283,7 @@ func (m *model) mailInvitation(a actor, o *org, r *row) {
 	if m.policy.NeverExpire {
 		r.expiresAt = time.Time{}
 	}
-	m.mail("invitation", r.email, link{"invitation", o.id, r.id, m.op})
+	m.mail(o, "invitation", r.email, link{"invitation", o.id, r.id, m.op})
 }
 
 // tooSoon is C5: a minute between two mails, and not too many in all, or to the mailbox in a day (S-026).

@@ -78,17 +78,26 @@ func (c *AcceptInvitation) decide(d *draft) error {
 		return refusal
 	}
 	m := r.now
-	if err := d.org.now.Plan.admit(ErrSeats, ResourceUsers, d.org.now.Tally.Members, 1); err != nil {
-		return err // the plan shrank since; the invitation stays valid (S-028)
-	}
 	u, err := c.account(d, m)
 	if err != nil {
 		return err
 	}
-	u.Orgs++
-	d.join(r, u)
+	if err := d.admit(r, u); err != nil {
+		return err
+	}
 	c.joined = Joined{Org: m.Org, Member: m.ID, User: u.ID, NewAccount: c.joined.NewAccount}
 	d.record(note{member: m, before: "status=pending", after: describe(m)})
+	return nil
+}
+
+// admit lets an account in on a row that waits for it: the one way in. The plan may have shrunk since the row was
+// given its seat: then who waits goes on waiting (S-028).
+func (d *draft) admit(r *row[Member], u *User) error {
+	if err := d.org.now.Plan.admit(ErrSeats, ResourceUsers, d.org.now.Tally.Members, 1); err != nil {
+		return err
+	}
+	u.Orgs++
+	d.join(r, u)
 	return nil
 }
 

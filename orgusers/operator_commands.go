@@ -98,8 +98,9 @@ func (c *CreateOrganization) decide(d *draft) error {
 			ID: MemberID(d.env.NewID()), Org: org.ID, Address: u.Address, Role: RoleAdmin,
 			Status: StatusPending, InvitedAt: d.env.Now,
 		})
-		u.Orgs++
-		d.join(r, u)
+		if err := d.admit(r, u); err != nil {
+			return err
+		}
 		if i == 0 && c.Owner != "" {
 			org.OwnerID = u.ID
 		}

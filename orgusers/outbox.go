@@ -227,7 +227,7 @@ func (s *Service) live(ctx context.Context, e *Effect, p LinkPurpose) (bool, err
 	case LinkOwnership:
 		q.Owner = true
 	default:
-		q.Org, q.Person = "", PersonQuery{User: e.User}
+		q.Person = PersonQuery{User: e.User} // with the organization that sends it, if one does
 	}
 	v, err := s.view(ctx, q)
 	if errors.Is(err, ErrNotFound) {

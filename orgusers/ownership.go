@@ -236,8 +236,9 @@ func (c *AcceptOwnership) decide(d *draft) error {
 				Status: StatusPending, InvitedBy: by.User, InvitedByEmail: by.Address.Email, InvitedAt: t.OfferedAt,
 			})
 		}
-		account.now.Orgs++
-		d.join(r, account.now)
+		if err := d.admit(r, account.now); err != nil {
+			return err
+		}
 	}
 	d.handOver(r)
 	return nil

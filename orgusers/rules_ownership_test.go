@@ -216,6 +216,11 @@ func TestRules_AcceptOwnership(t *testing.T) {
 			o.users = append(o.users, newOfficeAt(o.t, "else.example", "otto owner").users...)
 			o.limit(o.org.Tally.Seats(), -1)
 		}, orgusers.ErrSeats, ""},
+		{"R9.3 S-028 somebody invited, and the plan has shrunk", func(o *office) {
+			o.add("acme.example", "pia", []string{"member", "pending", "account"})
+			o.org.Tally = o.recount()
+			o.offered("pia@acme.example").limit(o.org.Tally.Members, -1)
+		}, orgusers.ErrSeats, ""},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()

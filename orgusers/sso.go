@@ -188,9 +188,6 @@ func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Membe
 			return nil, nil, refusal
 		}
 	}
-	if err := o.Plan.admit(ErrSeats, ResourceUsers, o.Tally.Members, 1); err != nil {
-		return nil, nil, err // S-028
-	}
 	u := d.theUser()
 	switch {
 	case u == nil:
@@ -200,8 +197,9 @@ func (c *SSOSignIn) join(d *draft, r *row[Member], given *GroupRole) (*row[Membe
 	default:
 		d.distrust(r.now.ID, u)
 	}
-	u.Orgs++
-	d.join(r, u)
+	if err := d.admit(r, u); err != nil {
+		return nil, nil, err
+	}
 	person := *d.person
 	person.Memberships = append(slices.Clone(person.Memberships), Membership{
 		Member: *r.now, OrgName: o.Name, OwnerID: o.OwnerID, Settings: o.Settings,

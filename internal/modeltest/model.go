@@ -103,6 +103,7 @@ type (
 	}
 	effect struct {
 		kind, to string
+		from     *org      // that sends the mail; nil: none does
 		user     int       // whose sessions are to end
 		until    time.Time // those that began by then
 		tries    int

@@ -220,7 +220,7 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 		u.name = p.name
 	case "force_password_reset": // R6.6, Q18
 		u.mustReset = true
-		m.mailReset(u, "password_reset", 24*time.Hour)
+		m.mailReset(o, u, "password_reset", 24*time.Hour)
 		u.reset.sent = m.now
 		m.countReset(p.kind, u)
 		if m.policy.EndOnReset && !m.several(r.user) && r.user != a.user {
@@ -229,13 +229,13 @@ func (m *model) carryOut(a actor, o *org, p operation, r *row) {
 	case "reset_mfa": // Q15, Q16
 		if m.policy.ImmediateMFA {
 			u.mfa, u.mfaReset = false, ticket{}
-			m.mail("mfa_removed", u.email, link{})
+			m.mail(o, "mfa_removed", u.email, link{})
 			m.endSessions(u)
 			return
 		}
 		u.mfaReset = ticket{m.op, m.now, m.now.Add(time.Hour)}
 		m.countReset(p.kind, u)
-		m.mail("mfa_reset", u.email, link{"mfa", -1, u.id, m.op})
+		m.mail(o, "mfa_reset", u.email, link{"mfa", -1, u.id, m.op})
 	case "end_sessions":
 		m.endSessions(u)
 	case "set_without_sso": // R2.21
@@ -275,8 +275,8 @@ func (o *org) lapse(r *row) {
 	}
 }
 
-func (m *model) mail(kind, to string, l link) {
-	m.outbox = append(m.outbox, effect{kind: kind, to: to, link: l, due: m.now})
+func (m *model) mail(from *org, kind, to string, l link) {
+	m.outbox = append(m.outbox, effect{kind: kind, to: to, from: from, link: l, due: m.now})
 }
 
 func (m *model) endSessions(u *account) {
@@ -284,9 +284,9 @@ func (m *model) endSessions(u *account) {
 	m.outbox = append(m.outbox, effect{kind: "sessions.end", user: u.id, until: m.now, due: m.now})
 }
 
-func (m *model) mailReset(u *account, kind string, life time.Duration) {
+func (m *model) mailReset(o *org, u *account, kind string, life time.Duration) {
 	u.reset = ticket{op: m.op, until: m.now.Add(life)}
-	m.mail(kind, u.email, link{"password", -1, u.id, m.op})
+	m.mail(o, kind, u.email, link{"password", -1, u.id, m.op})
 }
 
 // resetTooSoon is C5: a minute between two mails of a kind to an account, and not too many in an hour

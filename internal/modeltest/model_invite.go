@@ -189,15 +189,12 @@ func (m *model) accept(l link, given name, password bool) result {
 	o := m.orgs[l.org]
 	return m.call(actor{}, o, "", m.open, func(res *result) string {
 		r, err := m.invited(l)
-		if err == "" {
-			err = o.room("seats", "users", o.members(), 1, o.users) // S-028
-		}
 		if err != "" {
 			return err
 		}
 		u := m.accounts[r.key]
-		if u == nil || !u.verified {
-			needsName := u == nil || u.name == name{}
+		proved, needsName := u != nil && u.verified, u == nil || u.name == name{}
+		if !proved {
 			var bad []string
 			if needsName && given.First == "" {
 				bad = append(bad, "required")
@@ -208,6 +205,11 @@ func (m *model) accept(l link, given name, password bool) result {
 			if bad != nil {
 				return invalidInput(bad...).err
 			}
+		}
+		if err := o.seat(); err != "" {
+			return err
+		}
+		if !proved {
 			if u == nil {
 				u = &account{id: m.number(), email: r.email}
 				m.accounts[r.key] = u
@@ -231,6 +233,9 @@ func (m *model) distrust(u *account) {
 	u.reset.op, u.mfaReset.op = 0, 0
 	m.endSessions(u)
 }
+
+// seat is S-028: the plan may have shrunk since somebody was invited, who then goes on waiting.
+func (o *org) seat() string { return o.room("seats", "users", o.members(), 1, o.users) }
 
 func (m *model) join(o *org, r *row, u *account) {
 	r.user, r.joinedAt, r.validFrom, r.link, r.expiresAt = u.id, m.now, o.left, 0, time.Time{}
@@ -278,7 +283,7 @@ func (m *model) mailInvitation(a actor, o *org, r *row) {
 	if m.policy.NeverExpire {
 		r.expiresAt = time.Time{}
 	}
-	m.mail("invitation", r.email, link{"invitation", o.id, r.id, m.op})
+	m.mail(o, "invitation", r.email, link{"invitation", o.id, r.id, m.op})
 }
 
 // tooSoon is C5: a minute between two mails, and not too many in all, or to the mailbox in a day (S-026).

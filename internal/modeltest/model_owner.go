@@ -43,7 +43,7 @@ func (m *model) mailOffer(o *org) {
 	o.offer.link, o.offer.sentAt, o.offer.expiresAt = m.op, m.now, m.now.Add(72*time.Hour)
 	o.offer.sends++
 	m.quota[m.today(o.offer.email)]++
-	m.mail("ownership_offer", o.offer.email, link{"ownership", o.id, 0, m.op})
+	m.mail(o, "ownership_offer", o.offer.email, link{"ownership", o.id, 0, m.op})
 }
 
 func (m *model) resendOwnership(a actor, o *org) result {
@@ -118,6 +118,9 @@ func (m *model) answerOwnership(l link, accept bool) result {
 			o.rows[r.key] = r
 		}
 		if r.user == 0 {
+			if err := o.seat(); err != "" {
+				return err
+			}
 			m.join(o, r, u)
 		}
 		m.handOver(o, r)
@@ -130,7 +133,7 @@ func (m *model) handOver(o *org, to *row) {
 	from := o.joined(o.owner)
 	from.admin, to.admin = false, true
 	o.owner, o.offer = to.user, nil
-	m.mail("ownership_taken", from.email, link{})
+	m.mail(o, "ownership_taken", from.email, link{})
 }
 
 func (m *model) restoreOwner(a actor, o *org, id int) result {
@@ -172,7 +175,7 @@ func (m *model) createOrganization(name string, ownerless bool, emails ...string
 			o.owner = u.id
 		}
 		if !u.password {
-			m.mailReset(u, "activation", 7*24*time.Hour)
+			m.mailReset(o, u, "activation", 7*24*time.Hour)
 		}
 	}
 	return o

@@ -213,7 +213,7 @@ func (m *model) resetPassword(l link) result {
 	u.password, u.verified, u.mustReset, u.lockedUntil = true, true, false, time.Time{}
 	u.reset, u.mfaReset.op = ticket{}, 0
 	m.endSessions(u)
-	m.mail("password_changed", u.email, link{})
+	m.mail(nil, "password_changed", u.email, link{})
 	return result{}
 }
 
@@ -238,7 +238,7 @@ func (m *model) dispatch(down bool) (sent []effect) {
 				delete(m.sessions, e.user)
 			}
 		case m.void(e.link):
-		case e.link.op != 0 && (e.link.purpose == "invitation" || e.link.purpose == "ownership") && m.orgs[e.link.org].disabled:
+		case e.link.op != 0 && e.from != nil && e.from.disabled:
 			e.due = m.now.Add(time.Hour) // works again when the organization does
 			later = append(later, e)
 		case down:

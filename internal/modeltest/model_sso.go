@@ -207,17 +207,17 @@ func (m *model) joinBySSO(o *org, r *row, email string, mapped bool, given group
 			return nil, err
 		}
 	}
-	if err := o.room("seats", "users", o.members(), 1, o.users); err != "" {
+	u := m.accounts[key]
+	if u != nil && (u.verified || slices.ContainsFunc(m.orgs, func(o *org) bool { return o.joined(u.id) != nil })) {
+		return nil, "denied invitation_needed"
+	}
+	if err := o.seat(); err != "" {
 		return nil, err
 	}
-	u := m.accounts[key]
-	switch {
-	case u == nil:
+	if u == nil {
 		u = &account{id: m.number(), email: email, name: r.name}
 		m.accounts[key] = u
-	case u.verified || slices.ContainsFunc(m.orgs, func(o *org) bool { return o.joined(u.id) != nil }):
-		return nil, "denied invitation_needed"
-	default:
+	} else {
 		m.distrust(u)
 	}
 	o.rows[key] = r

@@ -169,6 +169,9 @@ func TestS235_NothingUnsafeByAccident(t *testing.T) {
 		conf.Policy.Developer, conf.Policy.ContentManager = []orgusers.Permission{p}, []orgusers.Permission{"ok", p}
 		require.Equal(t, []string{"policy.developer: character", "policy.content_manager: character"}, badFields(t, conf), "%q", p)
 	}
+	conf := goodConfig()
+	conf.Policy.StepUp = []orgusers.Action{orgusers.ActionLeave, orgusers.ActionProve}
+	require.Equal(t, []string{"policy.step_up: range"}, badFields(t, conf), "a proof that needs a proof")
 }
 
 // Every number of the policy has bounds: one that is added without is found here.

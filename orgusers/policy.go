@@ -2,6 +2,7 @@ package orgusers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -76,7 +77,7 @@ type Policy struct {
 
 	// StepUp are the actions that need a fresh proof of a credential, at most ProofAge (15 minutes)
 	// old, else [ErrReauth] (S-063). nil: [DefaultStepUp]; empty and not nil: none. What a person changes
-	// in the own second factor needs one always.
+	// in the own second factor needs one always; ActionProve itself cannot.
 	StepUp   []Action
 	ProofAge time.Duration
 
@@ -146,6 +147,9 @@ func (p *Policy) fill() []FieldError {
 	duration("proof_age", &p.ProofAge, 15*time.Minute, day)
 	if p.StepUp == nil {
 		p.StepUp = DefaultStepUp()
+	}
+	if slices.Contains(p.StepUp, ActionProve) {
+		bad = append(bad, FieldError{Field: "policy.step_up", Reason: ReasonRange, Message: "a proof cannot ask for one first"})
 	}
 	duration("lifetimes.invitation", &p.Lifetimes.Invitation, 7*day, 30*day)
 	duration("lifetimes.ownership", &p.Lifetimes.Ownership, 3*day, 7*day)

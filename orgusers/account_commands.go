@@ -110,7 +110,7 @@ func (d *draft) mfaLink(l link) (*User, *Error) {
 // is (S-090).
 func (d *draft) accountLink(l link, valid func(*User) (OperationID, time.Time)) (*User, *Error) {
 	u := d.theUser()
-	if u == nil || l.Operation == "" || !d.person.belongs("") {
+	if u == nil || l.Operation == "" || !d.person.anywhere(func(m *Membership) bool { return m.counts("") }) {
 		return nil, expired(ReasonLinkReplaced)
 	}
 	switch current, expires := valid(u); {

@@ -54,14 +54,14 @@ func (c *own) query(Actor) ViewQuery {
 }
 
 // authorize: the person, in a live session. Who is active nowhere, by several organizations' hands, has
-// none (R12.2), as there is no sign-in (R2.13).
+// none (R12.2), as there is no sign-in (R2.13), and is let in again with a new one only (S-069).
 func (c *own) authorize(d *draft) *Error {
 	u := d.theUser()
 	if u == nil || u.ID != d.actor.User {
 		return notFound()
 	}
 	d.role = actsAsMember
-	if !d.actor.SignedInAt.After(u.SessionsValidFrom) || !d.person.belongs(d.actor.SSO) {
+	if !d.actor.SignedInAt.After(u.SessionsValidFrom) || !d.person.attends(&d.actor) {
 		return denied(ReasonSessionEnded)
 	}
 	return nil

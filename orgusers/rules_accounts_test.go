@@ -161,6 +161,7 @@ func TestRules_Accounts(t *testing.T) {
 	t.Run("R12.2 S-069 of several organizations, too", func(t *testing.T) {
 		t.Parallel()
 		x := usual(t).open()
+		x.NewOrg("Bolt", "boss@bolt.example").Join("sven@acme.example", orgusers.RoleMember)
 		old, id := x.Actor(x.acme.user("sven").ID), x.acme.member("sven").ID
 		access := func(a orgusers.Actor) error { _, err := x.Svc.Access(world.Ctx(), a, x.acme.org.ID); return err }
 		require.NoError(t, access(old))

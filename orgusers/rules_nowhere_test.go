@@ -29,6 +29,10 @@ func TestR122_S090_ActiveNowhere(t *testing.T) {
 			x := newFront(t)
 			bolt, there := x.twice()
 			_, session := x.enrolled()
+			renewed, err := x.Svc.Account(session).EndOtherSessions(world.Ctx())
+			require.NoError(t, err)
+			session, err = x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{})
+			require.NoError(t, err)
 			own := x.Svc.Account(session)
 			link := x.forgot("mia@acme.example")
 			x.Clock.Tick(time.Minute)
@@ -40,6 +44,7 @@ func TestR122_S090_ActiveNowhere(t *testing.T) {
 				_, mfa := own.MFA(world.Ctx())
 				_, list := own.Organizations(world.Ctx(), "", 0)
 				_, devices := own.Sessions(world.Ctx())
+				x.live(renewed.Token, yes, "on each request, too")
 				short := x.Reset(link, "short")
 				wrong := x.Visitor().ResetMFA(world.Ctx(), factor, "wrong")
 				if yes {
@@ -65,8 +70,40 @@ func TestR122_S090_ActiveNowhere(t *testing.T) {
 			require.NoError(t, x.Visitor().ForgotPassword(world.Ctx(), "mia@acme.example"))
 			x.Dispatch()
 			require.Len(t, x.Inbox.All(), n)
+
+			x.Clock.Tick(time.Minute)
+			require.NoError(t, x.acme.Admin().Do(world.Ctx(), orgusers.Reactivate{}, x.mia.ID))
+			x.live(renewed.Token, false, "S-069: a reactivation restores no session")
+			_, err = own.Sessions(world.Ctx())
+			refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
 		})
 	}
+}
+
+// TestR122_S069_ProvidersSession: nor does it restore the one that the organization's own provider gave.
+func TestR122_S069_ProvidersSession(t *testing.T) {
+	t.Parallel()
+	x := newFront(t)
+	x.twice()
+	x.PatchUser(x.acme.Owner.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
+	require.NoError(t, x.acme.Admin().SetSSO(world.Ctx(), orgusers.SSO{Enabled: true}))
+	signIn := func() string {
+		x.Clock.Tick(time.Minute)
+		in, err := x.Visitor().SignInSSO(world.Ctx(), orgusers.Assertion{Org: x.acme.ID, Subject: "s", Email: "mia@acme.example"})
+		require.NoError(t, err)
+		return in.Token
+	}
+	token := signIn()
+	session, err := x.Svc.Authenticate(world.Ctx(), token, orgusers.Actor{})
+	require.NoError(t, err)
+	for _, op := range []orgusers.Operation{orgusers.Deactivate{}, orgusers.Reactivate{}} {
+		x.Clock.Tick(time.Minute)
+		require.NoError(t, x.acme.Admin().Do(world.Ctx(), op, x.mia.ID))
+		x.live(token, false, "she is active elsewhere, where it is no good")
+		_, err = x.Svc.Account(session).Sessions(world.Ctx())
+		refusedAs(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+	}
+	x.live(signIn(), true, "a new one")
 }
 
 // TestR122_S015_S069_RulesOfBefore: what a session had opened before a deactivation or a removal stays closed, also

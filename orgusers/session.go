@@ -142,14 +142,20 @@ type Person struct {
 	Sessions    []Session    // all, tickets and the ended too, sorted by CreatedAt and ID
 }
 
-// belongs reports whether a session, or a sign-in, of this kind can be good anywhere (R2.13, R12.2).
-func (p *Person) belongs(sso OrgID) bool {
+// anywhere reports whether one of the person's organizations is like that.
+func (p *Person) anywhere(good func(m *Membership) bool) bool {
 	for i := range p.Memberships {
-		if p.Memberships[i].counts(sso) {
+		if good(&p.Memberships[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+// attends reports whether the actor's session is good anywhere, or will be when that is enabled: where the person
+// is active, and was not cut off since (R12.2, S-069).
+func (p *Person) attends(a *Actor) bool {
+	return p.anywhere(func(m *Membership) bool { return m.counts(a.SSO) && a.after(m.Member.ValidFrom) })
 }
 
 // Membership is a person's row in one organization, with what that organization demands.

@@ -41,8 +41,8 @@ type Store interface {
 	// has no row in the organization.
 	Access(ctx context.Context, user UserID, org OrgID) (AccessView, error)
 
-	// Session reads the session or ticket with this token hash and the epoch of its account, in one
-	// statement. It is ErrNotFound if there is none.
+	// Session reads the session or ticket with this token hash, the epoch of its account, and since when it is
+	// good anywhere, in one statement. It is ErrNotFound if there is none.
 	Session(ctx context.Context, token string) (SessionView, error)
 
 	// Seen records that a session is in use: it raises, never lowers, its SeenAt. It touches no
@@ -269,6 +269,9 @@ type AccessView struct {
 type SessionView struct {
 	Session   Session
 	ValidFrom time.Time // the account's epoch
+	// Active: the person is an active member of an organization; for a session with SSO, of that one.
+	Active     bool
+	MemberFrom time.Time // the earliest [Member.ValidFrom] of those memberships
 }
 
 // IPRuleQuery asks for a page of IP rules by id: of one account, of one address on one resource of one

@@ -116,8 +116,8 @@ func ticketHash(secret string) string {
 // Authenticate checks a session's token and returns the actor behind it, with the origin's IP, Agent,
 // Request and Device: for the host's middleware, on each request, in one statement. ErrDenied with
 // [ReasonSessionEnded]: there is no such session, or no longer, or it is a ticket; on every node, as
-// soon as what ended it has committed (S-141). Whether the person is still a member anywhere it does not
-// ask: [Service.Access] and the doors do.
+// soon as what ended it has committed (S-141), or the person is active nowhere where it could be good (R12.2).
+// In which organizations it is, [Service.Access] and the doors say.
 func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) (Actor, error) {
 	const op = "Authenticate"
 	hash := ticketHash(token)
@@ -131,8 +131,8 @@ func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) 
 		}
 		return Actor{}, named(op, err)
 	}
-	now := s.now()
-	if v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) {
+	now, a := s.now(), v.Session.actor()
+	if v.Session.Step != StepDone || !v.Session.Live(now, v.ValidFrom) || !v.Active || !a.after(v.MemberFrom) {
 		return Actor{}, named(op, denied(ReasonSessionEnded))
 	}
 	if now.Sub(v.Session.SeenAt) >= min(time.Minute, v.Session.Idle/10) {
@@ -140,7 +140,6 @@ func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) 
 			s.log.WarnContext(ctx, "a session's use could not be recorded", "err", err)
 		}
 	}
-	a := v.Session.actor()
 	a.IP, a.Agent, a.Request, a.Device = origin.IP, origin.Agent, origin.Request, origin.Device
 	return a, nil
 }

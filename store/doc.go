@@ -133,8 +133,8 @@
 //
 // # What is asked often
 //
-// Session and Access, on every request of the host: one statement each, by token and by (organization,
-// user). View: by primary keys and by (organization, user) and (organization, address key), and users by
+// Session and Access, on every request of the host: one statement each, by token, with the rows of its
+// user, and by (organization, user). View: by primary keys and by (organization, user) and (organization, address key), and users by
 // address key. A page of members: one index per order, beginning with the organization: the address key;
 // folded name and id; invited at and id; last login and id; role and address key. A Person: rows and
 // sessions by user. IP rules: by user, and by (organization, address, resource). Effects: (due), for

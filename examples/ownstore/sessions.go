@@ -11,7 +11,7 @@ import (
 )
 
 // Session is what each request of the host asks first. The account is read with it, because a session
-// that began before the account's epoch is over.
+// that began before the account's epoch is over, and the memberships, because one that is good nowhere is.
 func (s *Store) Session(ctx context.Context, token string) (v orgusers.SessionView, err error) {
 	st, err := s.read(ctx)
 	if err != nil {
@@ -19,7 +19,15 @@ func (s *Store) Session(ctx context.Context, token string) (v orgusers.SessionVi
 	}
 	for _, n := range st.Sessions {
 		if n.Token == token {
-			return orgusers.SessionView{Session: *n, ValidFrom: st.Users[n.User].SessionsValidFrom}, nil
+			v.Session, v.ValidFrom = *n, st.Users[n.User].SessionsValidFrom
+			for _, o := range st.Orgs {
+				for _, m := range pick(o.Members, func(m *orgusers.Member) bool { return m.User == n.User }) {
+					if m.Status == orgusers.StatusActive && (n.SSO == "" || n.SSO == m.Org) && (!v.Active || m.ValidFrom.Before(v.MemberFrom)) {
+						v.Active, v.MemberFrom = true, m.ValidFrom
+					}
+				}
+			}
+			return v, nil
 		}
 	}
 	return v, orgusers.ErrNotFound

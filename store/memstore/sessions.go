@@ -143,7 +143,13 @@ func (s *Store) Session(ctx context.Context, token string) (orgusers.SessionView
 	if n == nil || s.users[n.User] == nil {
 		return orgusers.SessionView{}, orgusers.ErrNotFound
 	}
-	return orgusers.SessionView{Session: *n, ValidFrom: s.users[n.User].SessionsValidFrom}, nil
+	v := orgusers.SessionView{Session: *n, ValidFrom: s.users[n.User].SessionsValidFrom}
+	for org, m := range s.joined[n.User] {
+		if m.Status == orgusers.StatusActive && (n.SSO == "" || n.SSO == org) && (!v.Active || m.ValidFrom.Before(v.MemberFrom)) {
+			v.Active, v.MemberFrom = true, m.ValidFrom
+		}
+	}
+	return v, nil
 }
 
 // Seen raises the time at which a session was last used.

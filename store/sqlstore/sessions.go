@@ -20,7 +20,9 @@ const (
 	replaceSession = `UPDATE orgusers_sessions SET id = ?, user_id = ?, token = ?, step = ?, sso_org = ?, ip = ?, agent = ?,
  created_at = ?, seen_at = ?, expires_at = ?, idle = ?, mfa_at = ?, proved_at = ? WHERE id = ?`
 
-	readSession = `SELECT ` + sessionColumns + `, u.sessions_valid_from
+	// The last column is NULL for who is active nowhere.
+	readSession = `SELECT ` + sessionColumns + `, u.sessions_valid_from, (SELECT MIN(m.valid_from) FROM orgusers_members AS m
+ WHERE m.user_id = s.user_id AND m.status = 'active' AND (s.sso_org = '' OR m.org_id = s.sso_org))
  FROM orgusers_sessions AS s JOIN orgusers_users AS u ON u.id = s.user_id WHERE s.token = ?`
 
 	seenSession = `UPDATE orgusers_sessions SET seen_at = ? WHERE id = ? AND seen_at < ?`
@@ -132,7 +134,8 @@ func (s *Store) Session(ctx context.Context, token string) (orgusers.SessionView
 	t.add(readSession, token)
 	var r sessionRow
 	var validFrom int64
-	dest := append(r.dest(), &validFrom)
+	var memberFrom sql.NullInt64
+	dest := append(r.dest(), &validFrom, &memberFrom)
 	found := false
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
 		found = true
@@ -144,7 +147,10 @@ func (s *Store) Session(ctx context.Context, token string) (orgusers.SessionView
 	if !found {
 		return orgusers.SessionView{}, fmt.Errorf("sqlstore: session: %w", orgusers.ErrNotFound)
 	}
-	v := orgusers.SessionView{ValidFrom: fromMicros(validFrom)}
+	v := orgusers.SessionView{ValidFrom: fromMicros(validFrom), Active: memberFrom.Valid}
+	if v.Active {
+		v.MemberFrom = fromMicros(memberFrom.Int64)
+	}
 	v.Session, err = r.value()
 	return v, err
 }

@@ -78,6 +78,24 @@ func brokenSessions() []broken {
 				return err
 			}
 		})},
+		{"says of nobody where a session is good", []string{"Session/ByItsToken*", "Session/WithWhere*"}, with(func(s *spy) {
+			s.session = func(_ string, v *orgusers.SessionView, err error) error {
+				v.Active = false
+				return err
+			}
+		})},
+		{"takes a provider's session for good everywhere", []string{"Session/WithWhere*"}, with(func(s *spy) {
+			s.session = func(_ string, v *orgusers.SessionView, err error) error {
+				v.Active = v.Active || v.Session.SSO != ""
+				return err
+			}
+		})},
+		{"forgets since when a session is good", []string{"Session/WithWhere*"}, with(func(s *spy) {
+			s.session = func(_ string, v *orgusers.SessionView, err error) error {
+				v.MemberFrom = time.Time{}
+				return err
+			}
+		})},
 		{"caches sessions", []string{"Session/ByItsToken*", "Session/Replaced*", "Seen/Raises*"}, with(func(s *spy) {
 			var cache sync.Map
 			s.session = func(token string, v *orgusers.SessionView, err error) error {

@@ -15,6 +15,7 @@ func sessionChecks() []check {
 	return []check{
 		{"Kept/Session", keptSession},
 		{"Session/ByItsTokenWithTheEpoch", sessionByToken},
+		{"Session/WithWhereItIsGood", sessionActive},
 		{"Session/ReplacedUnderItsID", sessionReplaced},
 		{"Session/InThePlaceOfAnother", sessionInPlace},
 		{"Session/NotFoundWithoutItsAccount", sessionOfNobody},
@@ -67,8 +68,8 @@ func sessionByToken(w *world) {
 	require.NoError(w, w.Commit(w.ctx, orgusers.Changes{
 		Users: w.updates([]orgusers.UserID{s.User}, orgusers.UserPatch{SessionsValidFrom: orgusers.Some(moment(7))}),
 	}))
-	w.same(orgusers.SessionView{Session: s, ValidFrom: moment(7)}, w.session(s.Token), "the epoch as it is now")
-	w.same(orgusers.SessionView{Session: other}, w.session(other.Token))
+	w.same(orgusers.SessionView{Session: s, ValidFrom: moment(7), Active: true}, w.session(s.Token), "the epoch as it is now")
+	w.same(orgusers.SessionView{Session: other, Active: true}, w.session(other.Token))
 	for _, token := range []string{
 		"", "unknown", string(s.ID), string(s.User), strings.ToUpper(s.Token), s.Token + " ", " " + s.Token, s.Token[1:], s.Token + "0",
 		"%", "_", "' OR 1=1 --",
@@ -79,7 +80,45 @@ func sessionByToken(w *world) {
 		Users: w.updates([]orgusers.UserID{s.User}, orgusers.UserPatch{}), DeleteSessions: []orgusers.SessionID{s.ID},
 	}))
 	w.noSession(s.Token, "deleted")
-	w.same(orgusers.SessionView{Session: other}, w.session(other.Token))
+	w.same(orgusers.SessionView{Session: other, Active: true}, w.session(other.Token))
+}
+
+// sessionActive: of the rows of its person that are active, and with SSO of that one, the earliest ValidFrom.
+func sessionActive(w *world) {
+	k, there := w.cast(), w.organization("There")
+	own, bob, dan, stranger := w.signIn("ann"), w.signIn("bob"), w.signIn("dan"), w.signIn("stranger")
+	here, elsewhere := w.newSession(own.User), w.newSession(own.User)
+	here.SSO, elsewhere.SSO = k.org, there
+	w.keep(here, elsewhere)
+	is := func(s orgusers.Session, active bool, from time.Time, about string) {
+		w.Helper()
+		w.same(orgusers.SessionView{Session: s, Active: active, MemberFrom: from}, w.session(s.Token), about)
+	}
+	row := func(org orgusers.OrgID, m orgusers.Member, patch orgusers.MemberPatch) {
+		w.edit(org, func(c *orgusers.Changes) { c.Members = []orgusers.MemberUpdate{{ID: m.ID, Patch: patch}} })
+	}
+	for _, s := range []orgusers.Session{own, here} {
+		is(s, true, time.Time{}, "active, never cut off")
+	}
+	for _, s := range []orgusers.Session{bob, dan, stranger, elsewhere} {
+		is(s, false, time.Time{}, "pending, inactive or not there")
+	}
+	row(k.org, k.ann, orgusers.MemberPatch{ValidFrom: orgusers.Some(moment(9))})
+	is(own, true, moment(9), "cut off")
+	other := w.join(there, "ann")
+	w.join(there, "dan")
+	is(own, true, time.Time{}, "not there")
+	is(here, true, moment(9), "which is another organization's affair")
+	is(elsewhere, true, time.Time{}, "good there")
+	is(dan, true, time.Time{}, "active in one of two")
+	row(there, other, orgusers.MemberPatch{ValidFrom: orgusers.Some(moment(8))})
+	is(own, true, moment(8), "the earlier one")
+	row(there, other, orgusers.MemberPatch{Status: orgusers.Some(orgusers.StatusInactive)})
+	is(own, true, moment(9), "of those in which she is active")
+	is(elsewhere, false, time.Time{}, "inactive there")
+	w.edit(k.org, func(c *orgusers.Changes) { c.DeleteMembers = []orgusers.MemberID{k.ann.ID} })
+	is(own, false, time.Time{}, "removed")
+	is(here, false, time.Time{}, "removed")
 }
 
 // sessionReplaced: a session may go and come back in one commit, changed, with its token or another,

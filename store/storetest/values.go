@@ -49,12 +49,13 @@ func valuesTimes(w *world) {
 		rule.OpenedAt, rule.ExpiresAt = at, at
 		w.edit(k.org, func(c *orgusers.Changes) {
 			c.DeleteSessions, c.NewSessions, c.NewIPRules = []orgusers.SessionID{session.ID}, []orgusers.Session{session}, []orgusers.IPRule{rule}
-			c.Org.CreatedAt, c.Org.Transfer = at, orgusers.Transfer{To: address("heir"), OfferedAt: at, ExpiresAt: at, SentAt: at}
+			c.Org.CreatedAt, c.Org.LeftAt, c.Org.Transfer = at, at, orgusers.Transfer{To: address("heir"), OfferedAt: at, ExpiresAt: at, SentAt: at}
 			c.Users = w.updates([]orgusers.UserID{k.ann.User}, orgusers.UserPatch{
 				SessionsValidFrom: orgusers.Some(at), LockedUntil: orgusers.Some(at), LastLogin: orgusers.Some(at), MFA: orgusers.Some(orgusers.MFA{EnrolledAt: at}),
 			})
 			c.Members = []orgusers.MemberUpdate{{ID: k.ann.ID, Patch: orgusers.MemberPatch{
 				InvitedAt: orgusers.Some(at), ExpiresAt: orgusers.Some(at), LastLogin: orgusers.Some(at), JoinedAt: orgusers.Some(at),
+				ValidFrom: orgusers.Some(at),
 			}}}
 		})
 		// Compared whole, as the rules compare them: the location counts.
@@ -63,11 +64,11 @@ func valuesTimes(w *world) {
 		rules := w.ipRules(orgusers.IPRuleQuery{User: k.ann.User})
 		last := rules[slices.IndexFunc(rules, func(r orgusers.IPRuleView) bool { return r.ID == rule.ID })]
 		for i, got := range []time.Time{
-			s.Session.CreatedAt, s.Session.SeenAt, s.Session.ExpiresAt, s.Session.MFAAt, s.Session.ProvedAt, s.ValidFrom,
-			last.OpenedAt, last.ExpiresAt, last.Session.SeenAt, last.ValidFrom, u.LastLogin,
-			o.CreatedAt, o.Transfer.OfferedAt, o.Transfer.ExpiresAt, o.Transfer.SentAt,
+			s.Session.CreatedAt, s.Session.SeenAt, s.Session.ExpiresAt, s.Session.MFAAt, s.Session.ProvedAt, s.ValidFrom, s.MemberFrom,
+			last.OpenedAt, last.ExpiresAt, last.Session.SeenAt, last.ValidFrom, last.MemberFrom, u.LastLogin,
+			o.CreatedAt, o.LeftAt, o.Transfer.OfferedAt, o.Transfer.ExpiresAt, o.Transfer.SentAt,
 			u.SessionsValidFrom, u.LockedUntil, u.MFA.EnrolledAt, m.InvitedAt, m.ExpiresAt, m.LastLogin, m.JoinedAt,
-			a.SessionsValidFrom,
+			a.SessionsValidFrom, a.Member.ValidFrom, m.ValidFrom,
 		} {
 			require.Equal(w, at, got, "time %d", i)
 		}

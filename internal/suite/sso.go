@@ -109,7 +109,7 @@ func ssoMembers(t *testing.T, w *world.World) {
 	require.Equal(t, before.Version+1, x.Record().Version, "bound once")
 	e := trail(t, w, orgusers.AuditQuery{Org: x.ID, Action: orgusers.ActionSSOSignIn, Chained: true})
 	require.Len(t, e, 1)
-	require.Equal(t, []any{"provider", x.member.ID, "role=member status=active subject=-", "role=member status=active subject=s-member"},
+	require.Equal(t, []any{"provider", x.member.ID, "role=member status=active", "role=member status=active subject=s-member"},
 		[]any{e[0].ActorRole, e[0].Member, e[0].Before, e[0].After})
 
 	before = x.Record()

@@ -183,6 +183,14 @@ func ssoSwitched(t *testing.T, w *world.World) {
 	require.Equal(t, orgusers.ReasonSSOOff, x.access(session), "its word is taken no longer")
 	require.Empty(t, x.access(own))
 	require.Equal(t, orgusers.StepDone, w.SignIn(x.email("member")).Step)
+
+	w.Clock.Tick(time.Second)
+	x.sso(orgusers.SSO{}) // of another provider, it may be
+	require.Equal(t, orgusers.ReasonSessionEnded, x.access(session))
+	require.Equal(t, orgusers.ReasonSSORequired, x.access(own))
+	require.Empty(t, x.access(x.by(x.says("member"))))
+	x.sso(orgusers.SSO{Strict: true, ValidFrom: w.Clock.Now().Add(time.Hour)})
+	require.Empty(t, x.access(x.by(x.says("member"))), "it is not the owner's to say")
 }
 
 func ssoWithout(t *testing.T, w *world.World) {

@@ -121,14 +121,11 @@ func (c *SSOSignIn) decide(d *draft) error {
 		before = describe(r.now)
 	}
 	r.now.Subject = c.said.Subject
-	kept := given != nil && !d.provide(r, given)
-	if kept {
+	if given != nil && !d.provide(r, given) {
 		d.record(note{member: r.now, result: Refused, reason: ReasonLastAdmin, before: "role=admin", after: "role=" + string(given.Role)})
 	}
 	if r.was != nil && diffMember(r.was, r.now) == (MemberPatch{}) && slices.Equal(r.was.Grants, r.now.Grants) {
-		if !kept {
-			d.leave()
-		}
+		d.leave() // what the groups were refused stands beside the chain
 	} else {
 		d.record(note{member: r.now, before: before, after: describe(r.now)})
 	}

@@ -93,10 +93,10 @@ func (k *keyring) chain(org *Organization, entries []AuditEntry) {
 }
 
 // note seals entries that stand beside the chain.
-func (k *keyring) note(seq int64, entries []AuditEntry) {
+func (k *keyring) note(entries []AuditEntry) {
 	for i := range entries {
 		e := &entries[i]
-		e.Seq, e.Chained = seq, false
+		e.Chained = false
 		e.Seal = k.seal(e, "")
 	}
 }

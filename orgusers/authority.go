@@ -36,6 +36,8 @@ func fitting(o *Organization, m *Member, a *Actor, enrolled bool) *Error {
 		return denied(ReasonSSOElsewhere)
 	case a.SSO != "" && !o.Settings.SSO.Enabled:
 		return denied(ReasonSSOOff) // the organization takes this provider's word no longer
+	case a.SSO != "" && !a.SignedInAt.After(o.Settings.SSO.ValidFrom):
+		return denied(ReasonSessionEnded) // nor that of a provider before
 	case a.SSO != "":
 		return nil // the provider vouches, for the second factor too
 	case o.ssoOnly(m):

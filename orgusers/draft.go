@@ -251,7 +251,7 @@ type note struct {
 
 func (d *draft) record(n note) {
 	e := AuditEntry{
-		ID: EntryID(d.env.NewID()), At: d.env.Now, Operation: d.op, Action: cmp.Or(n.action, d.action),
+		ID: EntryID(d.env.NewID()), Seq: d.seq(), At: d.env.Now, Operation: d.op, Action: cmp.Or(n.action, d.action),
 		Result: cmp.Or(n.result, Applied), Reason: n.reason,
 		Actor: d.actor.User, ActorRole: d.role,
 		Session: d.actor.Session, IP: d.actor.IP, Agent: d.actor.Agent, Request: d.actor.Request,

@@ -162,9 +162,19 @@ func (Delete) apply(d *draft, t target) change {
 	return change{before: before, after: "account deleted"}
 }
 
-// describe is a roster row for the audit trail.
+// describe is a roster row for the audit trail, with the stack roles where they were read.
 func describe(m *Member) string {
-	return fmt.Sprintf("role=%s status=%s", m.Role, m.Status)
+	text := fmt.Sprintf("role=%s status=%s", m.Role, m.Status)
+	if m.WithoutSSO {
+		text += " without_sso=true"
+	}
+	if m.Subject != "" {
+		text += " subject=" + m.Subject
+	}
+	if len(m.Grants) > 0 {
+		text += " stacks=" + describeGrants(m.Grants)
+	}
+	return cutText(text, 4096)
 }
 
 // describeGrants is stack roles for the audit trail: "stack:role,role stack:role".

@@ -97,6 +97,9 @@ type SSO struct {
 	// owner, this one cannot be taken away, only another one named. Empty in [Admin.SetSSO]: who it is, or who
 	// switches single sign-on on.
 	Keeper UserID
+	// ValidFrom is when single sign-on was last switched off: what a provider said before that is no good any
+	// more. [Admin.SetSSO] sets it, whatever it is given; zero: never.
+	ValidFrom time.Time
 }
 
 // ssoOnly reports whether m can sign in by single sign-on alone.

@@ -1,6 +1,7 @@
 package orgusers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,9 @@ func TestRules_Invite(t *testing.T) {
 			require.True(t, m.LastLogin.IsZero(), "R12.7: listed at once")
 		}
 		require.Equal(t, orgusers.Name{First: "Nia", Last: "New"}, after.member("nia").Name)
-		require.Equal(t, []string{"", "role=admin status=pending"}, []string{c.Audit[0].Before, c.Audit[0].After}, "R10.4")
+		given := after.member("nia").Grants
+		require.Equal(t, []string{"", fmt.Sprintf("role=admin status=pending stacks=%s:%s,%s", web, given[0].Role, given[1].Role)},
+			[]string{c.Audit[0].Before, c.Audit[0].After}, "R10.4")
 		require.Equal(t, []any{after.member("nia").ID, "nia@acme.example"}, []any{c.Audit[0].Member, c.Audit[0].Email})
 		require.Equal(t, o.org.Tally.Pending+2, c.Org.Tally.Pending)
 		require.Equal(t, o.org.Tally.Admins, c.Org.Tally.Admins, "R2.7: nobody administers before joining")
@@ -165,7 +168,11 @@ func TestRules_Invite(t *testing.T) {
 			Stacks: []orgusers.StackAccess{{Stack: web, Roles: []orgusers.RoleID{orgusers.RoleContentManager}}},
 		})
 		require.Equal(t, []string{"petra: applied renewed Q4"}, lines)
-		require.Equal(t, []string{"role=member status=pending", "role=admin status=pending"}, []string{c.Audit[0].Before, c.Audit[0].After}, "R10.4")
+		stacks := func(m *orgusers.Member) string {
+			return fmt.Sprintf("%s:%s %s:%s", m.Grants[0].Stack, m.Grants[0].Role, m.Grants[1].Stack, m.Grants[1].Role)
+		}
+		require.Equal(t, "role=member status=pending stacks="+stacks(o.member("petra")), c.Audit[0].Before, "R10.4")
+		require.Equal(t, "role=admin status=pending without_sso=true stacks="+stacks(after.member("petra")), c.Audit[0].After)
 		was, now := o.member("petra"), after.member("petra")
 		require.Equal(t, was.ID, now.ID, "the same invitation")
 		require.NotEqual(t, was.Link, now.Link, "a new link voids the old one")

@@ -302,7 +302,7 @@ func (s *Service) commit(ctx context.Context, d *draft, request *Request) error 
 	if changes.Org != nil {
 		s.keys.chain(changes.Org, changes.Audit)
 	} else {
-		s.keys.note(0, changes.Audit)
+		s.keys.note(changes.Audit)
 	}
 	changes.Request = request
 	return s.store.Commit(ctx, changes)
@@ -313,7 +313,7 @@ func (s *Service) beside(ctx context.Context, d *draft, request *Request) error 
 	if len(d.audit) == 0 && request == nil {
 		return nil
 	}
-	s.keys.note(d.seq(), d.audit)
+	s.keys.note(d.audit)
 	return s.store.Record(ctx, d.audit, request)
 }
 

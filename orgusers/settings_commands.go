@@ -100,8 +100,12 @@ func (c SetSSO) decide(d *draft) error {
 	if sso.Keeper, err = c.keeper(d); err != nil {
 		return err
 	}
+	sso.ValidFrom = s.SSO.ValidFrom
 	if s.SSO == sso {
 		return nil
+	}
+	if !sso.Enabled { // of what is switched on again, nothing comes back
+		sso.ValidFrom = d.env.Now
 	}
 	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", sso)})
 	s.SSO = sso

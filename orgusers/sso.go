@@ -1,7 +1,6 @@
 package orgusers
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -110,7 +109,7 @@ func (c *SSOSignIn) decide(d *draft) error {
 		return denied(ReasonNotJoined) // R2.27
 	case r == nil || r.now.Status == StatusPending:
 		if r != nil {
-			before = describeProvided(r.now)
+			before = describe(r.now)
 		}
 		var err error
 		if r, u, err = c.join(d, r, given); err != nil {
@@ -119,19 +118,16 @@ func (c *SSOSignIn) decide(d *draft) error {
 	case u == nil || !d.meets(r.was):
 		return &Error{Kind: ErrConflict} // the row and the account were read at different moments
 	default:
-		before = describeProvided(r.now)
+		before = describe(r.now)
 	}
 	r.now.Subject = c.said.Subject
-	kept := given != nil && !d.provide(r, given)
-	if kept {
+	if given != nil && !d.provide(r, given) {
 		d.record(note{member: r.now, result: Refused, reason: ReasonLastAdmin, before: "role=admin", after: "role=" + string(given.Role)})
 	}
 	if r.was != nil && diffMember(r.was, r.now) == (MemberPatch{}) && slices.Equal(r.was.Grants, r.now.Grants) {
-		if !kept {
-			d.leave()
-		}
+		d.leave() // what the groups were refused stands beside the chain
 	} else {
-		d.record(note{member: r.now, before: before, after: describeProvided(r.now)})
+		d.record(note{member: r.now, before: before, after: describe(r.now)})
 	}
 	return c.proceed(d, u, Session{SSO: c.said.Org, ProvedAt: c.provedAt(d)})
 }
@@ -258,13 +254,4 @@ func (d *draft) provide(r *row[Member], given *GroupRole) bool {
 // version nor waits for it. What is decided is guarded by the account's version.
 func (d *draft) leave() {
 	d.org, d.members, d.self = row[Organization]{}, nil, nil
-}
-
-// describeProvided is a member for the audit trail, as far as a provider can change it.
-func describeProvided(m *Member) string {
-	text := describe(m) + " subject=" + cmp.Or(m.Subject, "-")
-	if len(m.Grants) > 0 {
-		text += " stacks=" + describeGrants(m.Grants)
-	}
-	return cutText(text, 4096)
 }

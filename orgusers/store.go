@@ -201,7 +201,7 @@ type Changes struct {
 	Roles       []StackRole // replaced whole; a name that another has is ErrConflict
 	DeleteRoles []RoleID
 
-	Audit    []AuditEntry
+	Audit    []AuditEntry // without Org there may be entries of an organization too, beside its chain
 	Effects  []Effect
 	Counters []Counter // sorted by key; added to as by Bump, but with the commit
 	Request  *Request  // a duplicate is ErrConflict

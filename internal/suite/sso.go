@@ -109,7 +109,7 @@ func ssoMembers(t *testing.T, w *world.World) {
 	require.Equal(t, before.Version+1, x.Record().Version, "bound once")
 	e := trail(t, w, orgusers.AuditQuery{Org: x.ID, Action: orgusers.ActionSSOSignIn, Chained: true})
 	require.Len(t, e, 1)
-	require.Equal(t, []any{"provider", x.member.ID, "role=member status=active subject=-", "role=member status=active subject=s-member"},
+	require.Equal(t, []any{"provider", x.member.ID, "role=member status=active", "role=member status=active subject=s-member"},
 		[]any{e[0].ActorRole, e[0].Member, e[0].Before, e[0].After})
 
 	before = x.Record()
@@ -183,6 +183,14 @@ func ssoSwitched(t *testing.T, w *world.World) {
 	require.Equal(t, orgusers.ReasonSSOOff, x.access(session), "its word is taken no longer")
 	require.Empty(t, x.access(own))
 	require.Equal(t, orgusers.StepDone, w.SignIn(x.email("member")).Step)
+
+	w.Clock.Tick(time.Second)
+	x.sso(orgusers.SSO{}) // of another provider, it may be
+	require.Equal(t, orgusers.ReasonSessionEnded, x.access(session))
+	require.Equal(t, orgusers.ReasonSSORequired, x.access(own))
+	require.Empty(t, x.access(x.by(x.says("member"))))
+	x.sso(orgusers.SSO{Strict: true, ValidFrom: w.Clock.Now().Add(time.Hour)})
+	require.Empty(t, x.access(x.by(x.says("member"))), "it is not the owner's to say")
 }
 
 func ssoWithout(t *testing.T, w *world.World) {

@@ -192,14 +192,18 @@ func mapLast(t *testing.T, w *world.World) {
 	x.by(x.says("ada", "staff"))
 	x.by(x.says("bo", "staff"))
 	require.Equal(t, []orgusers.Role{orgusers.RoleMember, orgusers.RoleAdmin}, []orgusers.Role{x.row("ada").Role, x.row("bo").Role})
-	x.by(x.says("bo", "staff")) // with nothing else to change
+	before := x.Record()
+	x.by(x.says("bo", "staff"))
+	require.Equal(t, before, x.Record(), "with nothing to change")
 	var refused []orgusers.AuditEntry
-	for _, e := range trail(t, w, orgusers.AuditQuery{Org: x.ID, Action: orgusers.ActionSSOSignIn, Chained: true}) {
+	for _, e := range trail(t, w, orgusers.AuditQuery{Org: x.ID, Action: orgusers.ActionSSOSignIn}) {
 		if e.Result == orgusers.Refused {
 			refused = append(refused, e)
 		}
 	}
 	require.Len(t, refused, 2, "what the groups were refused is recorded")
+	require.Equal(t, []any{true, before.AuditSeq - 1, false, before.AuditSeq}, []any{refused[0].Chained, refused[0].Seq, refused[1].Chained, refused[1].Seq},
+		"in the chain with a change, else beside it")
 	for _, e := range refused {
 		require.Equal(t, []any{orgusers.ReasonLastAdmin, x.row("bo").ID, "role=admin", "role=member", "provider"}, []any{e.Reason, e.Member, e.Before, e.After, e.ActorRole})
 	}

@@ -43,6 +43,7 @@ type (
 		Mapping bool              `json:"sso_mapping,omitempty"`
 		SSOMax  int64             `json:"sso_max,omitempty"`
 		Keeper  orgusers.UserID   `json:"sso_keeper,omitempty"`
+		SSOFrom time.Time         `json:"sso_from,omitzero"`
 		Groups  []groupJSON       `json:"groups,omitempty"`
 		MFA     bool              `json:"mfa,omitempty"`
 		MinPass int               `json:"min_password,omitempty"`
@@ -124,7 +125,7 @@ func encodeSettings(s *orgusers.Settings) string {
 	}
 	j := settingsJSON{
 		Domains: s.AllowedDomains, Closed: s.Closed,
-		SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping, SSOMax: length(s.SSO.SessionMax), Keeper: s.SSO.Keeper,
+		SSO: s.SSO.Enabled, Strict: s.SSO.Strict, Mapping: s.SSO.RoleMapping, SSOMax: length(s.SSO.SessionMax), Keeper: s.SSO.Keeper, SSOFrom: s.SSO.ValidFrom,
 		MFA: s.Security.RequireMFA, MinPass: s.Security.MinPassword,
 		Idle: length(s.Security.SessionIdle), Max: length(s.Security.SessionMax),
 	}
@@ -152,7 +153,7 @@ func decodeSettings(text string) (orgusers.Settings, error) {
 	err := decode("settings", text, &j)
 	s := orgusers.Settings{
 		AllowedDomains: j.Domains, Closed: j.Closed,
-		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping, SessionMax: fromLength(j.SSOMax), Keeper: j.Keeper},
+		SSO: orgusers.SSO{Enabled: j.SSO, Strict: j.Strict, RoleMapping: j.Mapping, SessionMax: fromLength(j.SSOMax), Keeper: j.Keeper, ValidFrom: j.SSOFrom},
 		Security: orgusers.Security{
 			RequireMFA: j.MFA, MinPassword: j.MinPass, SessionIdle: fromLength(j.Idle), SessionMax: fromLength(j.Max),
 		},

@@ -18,7 +18,18 @@ import (
 	"github.com/orgusers/go-orgusers/store/storetest"
 )
 
-// No test of the cluster is parallel: each is alone there with its CREATE TABLE.
+// TestGalera are the tests of the cluster, one after the other beside those of other engines: each is
+// alone there with its CREATE TABLE.
+func TestGalera(t *testing.T) {
+	t.Parallel()
+	t.Run("Races", galeraRaces)
+	t.Run("Acknowledged", galeraAcknowledged)
+	t.Run("Certification", galeraCertification)
+	t.Run("NodeNotReady", galeraNodeNotReady)
+	t.Run("SyncWait", galeraSyncWait)
+	t.Run("Migrate", galeraMigrate)
+	t.Run("Conformance", galeraConformance)
+}
 
 // nodes are the three databases of one test, which are one.
 type nodes [3]database
@@ -102,13 +113,13 @@ func (p pool) take(t testing.TB) suite.Cluster {
 
 // The races between services on different nodes, of which none waits for what the others have
 // written (wsrep_sync_wait is 0, Galera's default).
-func TestGaleraRaces(t *testing.T) {
+func galeraRaces(t *testing.T) {
 	suite.RacesAcross(t, newPool(t, 8).take)
 }
 
 // A node that finds at COMMIT, or at any statement before it, that another was faster says deadlock
 // (1213). That is a conflict, also for a host whose own transaction it is.
-func TestGaleraCertification(t *testing.T) {
+func galeraCertification(t *testing.T) {
 	c := galeraNodes(t).cluster(t)
 	small(t, c.Nodes[0], "o", 2)
 	c.Settle(t)
@@ -141,7 +152,7 @@ func TestGaleraCertification(t *testing.T) {
 
 // A node outside the cluster (1047) is a failure of the store, known to have changed nothing; what a
 // person may do there is nothing, and all is well when it is back.
-func TestGaleraNodeNotReady(t *testing.T) {
+func galeraNodeNotReady(t *testing.T) {
 	c := galeraNodes(t).cluster(t)
 	s := c.Nodes[1]
 	w := world.New(t, s)
@@ -178,7 +189,7 @@ func TestGaleraNodeNotReady(t *testing.T) {
 // What a host must set: a node that lags shows the old state to who does not wait for the rest of the
 // cluster, and lets nobody act on it; with wsrep_sync_wait=1 what one node has acknowledged holds on
 // every other at once (S-041, promise 3).
-func TestGaleraSyncWait(t *testing.T) {
+func galeraSyncWait(t *testing.T) {
 	n := galeraNodes(t)
 	c := n.cluster(t)
 	lax := world.New(t, c.Nodes[1])
@@ -208,7 +219,7 @@ func TestGaleraSyncWait(t *testing.T) {
 }
 
 // Three hosts, each at its own node, migrate at once.
-func TestGaleraMigrate(t *testing.T) {
+func galeraMigrate(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, d := range galeraNodes(t) {
 		s, err := sqlstore.New(d.open(t, 4), d.dialect)
@@ -222,12 +233,11 @@ func TestGaleraMigrate(t *testing.T) {
 	wg.Wait()
 }
 
-// The suite that every store runs, on one node. It makes a database for each of its checks, for which
-// the cluster stands still: it runs alone.
-func TestGaleraConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) orgusers.Store {
+// The suite that every store runs, on one node.
+func galeraConformance(t *testing.T) {
+	databases := newShelf(t, func(t testing.TB) database { return galeraNodes(t)[0] })
+	storetest.Share(t, share(), func(t *testing.T) orgusers.Store {
 		t.Parallel()
-		d := galeraNodes(t)[0]
-		return d.store(t, d.open(t, 8))
+		return databases.store(t, way{conns: 8})
 	})
 }

@@ -104,9 +104,10 @@ func TestS189_MigrateResumed(t *testing.T) {
 	t.Parallel()
 	modes := []faultdriver.Mode{faultdriver.FailBefore, faultdriver.FailAfter, faultdriver.LostBefore, faultdriver.LostAfter, faultdriver.CancelAfter}
 	onEachKind(t, func(t *testing.T, make func(testing.TB) database) {
-		want := migrated(t, make(t), 0, faultdriver.FailBefore)
+		d := make(t)
+		want := migrated(t, d, 0, faultdriver.FailBefore)
 		step := 1
-		if !make(t).is("sqlite") {
+		if !d.is("sqlite") {
 			step = 11 // making a database takes long there
 		}
 		for n := 1; n < strings.Count(want, "\n"); n += step {

@@ -317,7 +317,7 @@ func TestP3_WorstBulk(t *testing.T) {
 // P3: an invitation costs the same statements for 2 people and for 1,000, and twice as many for 2,000.
 func TestP3_Invitations(t *testing.T) {
 	t.Parallel()
-	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { p3Invitations(t, make(t)) })
+	onEach(t, p3Invitations)
 }
 
 func p3Invitations(t *testing.T, d database) {
@@ -353,7 +353,7 @@ func p3Invitations(t *testing.T, d database) {
 // Every part of a view that is not asked for costs nothing.
 func TestViewStatements(t *testing.T) {
 	t.Parallel()
-	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { viewStatements(t, make(t)) })
+	onEach(t, viewStatements)
 }
 
 func viewStatements(t *testing.T, d database) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,59 +16,96 @@ import (
 	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
-// shelf lends databases, migrated and empty, to tests that come one after the other: on a server it
-// takes longer to make one than to run most tests.
+// shelf lends stores, empty and on databases of their own, to tests that come one after the other: on a
+// server it takes longer to make a database, or even a connection, than to run most tests.
 type shelf struct {
 	t    testing.TB // the databases go when this test ends
 	make func(testing.TB) database
 	mu   sync.Mutex
-	free []shelved
+	free []*shelved
 }
 
-// shelved is a database and the statement that deletes all that callers have written.
+// shelved is a migrated database, the statements that delete all that callers have written, and the way
+// in which it was used last.
 type shelved struct {
 	database
-	wipe []string
+	wipe  []string
+	way   string
+	db    *sql.DB
+	store *sqlstore.Store
 }
 
-func newShelf(t testing.TB, make func(testing.TB) database) *shelf { return &shelf{t: t, make: make} }
+// newShelf has one database at once, so that where there is no server the whole group is skipped.
+func newShelf(t testing.TB, make func(testing.TB) database) *shelf {
+	s := &shelf{t: t, make: make}
+	s.free = []*shelved{s.fresh(t)}
+	return s
+}
 
-// take lends a database for the length of a test. One of a test that failed is left as it is.
-func (s *shelf) take(t testing.TB) database {
-	d, ok := s.pick()
-	if !ok {
-		d.database = s.make(s.t)
-		db := d.connect(t, 2)
-		d.store(t, db)
-		d.wipe = wipes(t, db, d.dialect.String())
-		require.NoError(t, db.Close())
+func (s *shelf) fresh(t testing.TB) *shelved {
+	d := &shelved{database: s.make(s.t)}
+	d.db = d.connect(t, 2)
+	d.database.store(t, d.db)
+	d.wipe = wipes(t, d.db, d.dialect.String())
+	s.t.Cleanup(func() { require.NoError(s.t, d.db.Close()) }) // before the database goes
+	return d
+}
+
+// store lends one for the length of a test. That of a test that failed is left as it is. Its
+// connections must all have been given back when the test ends.
+func (s *shelf) store(t testing.TB, w way) orgusers.Store {
+	d := s.pick(w)
+	if d == nil {
+		d = s.fresh(t)
 	}
+	d.open(t, w)
 	t.Cleanup(func() {
+		idle(t, d.db)
 		if t.Failed() {
 			return
 		}
-		db := d.connect(t, 1)
 		for _, statement := range d.wipe {
-			_, err := db.Exec(statement)
+			_, err := d.db.Exec(statement)
 			require.NoError(t, err)
 		}
-		require.NoError(t, db.Close())
+		d.db.SetMaxIdleConns(1) // there are many, and a server takes 300 connections
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.free = append(s.free, d)
 	})
-	return d.database
+	if file, ok := d.file(); ok {
+		return onDisk{d.store, file}
+	}
+	return d.store
 }
 
-func (s *shelf) pick() (d shelved, ok bool) {
+// pick takes one that is free, if it can one that was used in this way.
+func (s *shelf) pick(w way) (d *shelved) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.free)
-	if n == 0 {
-		return d, false
+	if len(s.free) == 0 {
+		return nil
 	}
-	d, s.free = s.free[n-1], s.free[:n-1]
-	return d, true
+	i := max(slices.IndexFunc(s.free, func(d *shelved) bool { return d.way == w.name }), 0)
+	d = s.free[i]
+	s.free = slices.Delete(s.free, i, i+1)
+	return d
+}
+
+// open connects to the database in this way.
+func (d *shelved) open(t testing.TB, w way) {
+	if d.store != nil && d.way == w.name {
+		d.db.SetMaxIdleConns(w.conns)
+		return
+	}
+	require.NoError(t, d.db.Close())
+	in := d.database
+	if w.set != nil {
+		w.set(&in)
+	}
+	d.db = in.connect(t, w.conns)
+	d.store, d.way = newStore(t, d.db, in), w.name
+	w.check(t, d.db)
 }
 
 // wipes are the statements that empty every table but those of the schema's version.
@@ -90,22 +128,6 @@ func wipes(t testing.TB, db *sql.DB, dialect string) (statements []string) {
 	require.NoError(t, rows.Err())
 	require.GreaterOrEqual(t, len(statements), len(tables))
 	return statements
-}
-
-// store is an empty store on a lent database. Its connections must all have been given back when the
-// test ends.
-func (s *shelf) store(t testing.TB, w way) orgusers.Store {
-	d := s.take(t)
-	if w.set != nil {
-		w.set(&d)
-	}
-	db := d.open(t, max(w.conns, 1))
-	t.Cleanup(func() { idle(t, db) })
-	w.check(t, db)
-	if file, ok := d.file(); ok {
-		return onDisk{newStore(t, db, d), file}
-	}
-	return newStore(t, db, d)
 }
 
 // onDisk is a store that shows its files, for what may be in none of them.

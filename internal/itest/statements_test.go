@@ -90,7 +90,7 @@ func crowd(t *testing.T, w *world.World, org, other world.Org, stacks []orgusers
 // owners and stack roles among them. BEGIN and COMMIT are not statements.
 func TestP3_BulkStatements(t *testing.T) { // not parallel: one counter of statements
 	t.Parallel()
-	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { bulkStatements(t, make(t)) })
+	onEach(t, bulkStatements)
 }
 
 func bulkStatements(t *testing.T, d database) {
@@ -160,7 +160,7 @@ func bulkStatements(t *testing.T, d database) {
 // TestP3_InviteStatements: an invitation of 1,000 addresses costs at most 12 statements per 500.
 func TestP3_InviteStatements(t *testing.T) {
 	t.Parallel()
-	onEachKind(t, func(t *testing.T, make func(testing.TB) database) { inviteStatements(t, make(t)) })
+	onEach(t, inviteStatements)
 }
 
 func inviteStatements(t *testing.T, d database) {

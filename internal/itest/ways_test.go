@@ -120,6 +120,15 @@ func ways() []way {
 
 var soaking = os.Getenv("ORGUSERS_SOAK") == "1"
 
+// share is what the gate runs of the rounds of races, and of the model's runs, in each way: one in so many.
+// All of them are run on each of kinds.
+func share() int {
+	if soaking {
+		return 1
+	}
+	return 20
+}
+
 // check fails if the setting did not take: the test would be another one then.
 func (w way) check(t testing.TB, db *sql.DB) {
 	t.Helper()
@@ -165,7 +174,7 @@ func onEachWay(t *testing.T, wanted func(way) bool, test func(t *testing.T, open
 func TestConformanceWays(t *testing.T) {
 	t.Parallel()
 	onEachWay(t, way.tested, func(t *testing.T, open func(testing.TB) orgusers.Store) {
-		storetest.Run(t, func(t *testing.T) orgusers.Store {
+		storetest.Share(t, share(), func(t *testing.T) orgusers.Store {
 			t.Parallel()
 			return open(t)
 		})
@@ -176,18 +185,16 @@ func TestConformanceWays(t *testing.T) {
 // which takes a quarter of an hour.
 func TestBehaviourWays(t *testing.T) {
 	t.Parallel()
-	onEachWay(t, func(w way) bool { return w.behaves || soaking }, suite.Run)
+	onEachWay(t, func(w way) bool { return w.behaves || soaking }, func(t *testing.T, open func(testing.TB) orgusers.Store) {
+		suite.Share(t, share(), open)
+	})
 }
 
 // The model beside the store in every way.
 func TestModelWays(t *testing.T) {
 	t.Parallel()
-	share := 20
-	if soaking {
-		share = 1
-	}
 	onEachWay(t, way.tested, func(t *testing.T, open func(testing.TB) orgusers.Store) {
-		modeltest.Share(t, share, map[string]func(testing.TB) orgusers.Store{"store": open})
+		modeltest.Share(t, share(), map[string]func(testing.TB) orgusers.Store{"store": open})
 	})
 }
 

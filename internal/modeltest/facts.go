@@ -221,7 +221,7 @@ func (s *snapshot) facts(r *run) facts {
 			}
 			f[fmt.Sprint(key, " role ", r.roles.number(w.ID))] = w.Name + ": " + strings.Join(perms, ",")
 		}
-		for user, access := range v.Access {
+		for user, access := range s.Access[i] {
 			f[fmt.Sprint(key, " access ", user)] = access
 		}
 	}

@@ -233,15 +233,11 @@ func (r *run) tick(d time.Duration) {
 // compare holds the state of the stores against each other, to the last byte, and against the model.
 func (r *run) compare() {
 	for _, s := range r.sides {
-		s.seen = s.look(r.tb, r)
+		s.before, s.seen = s.seen, s.look(r.tb, r)
 	}
 	r.learn(&r.sides[0].seen)
 	for _, s := range r.sides {
-		for i := range s.seen.Orgs {
-			for _, user := range r.known {
-				s.seen.Orgs[i].Access[user] = s.access(r, user, r.orgs[i])
-			}
-		}
+		s.ask(r)
 		r.same("state", s, r.sides[0].seen, s.seen)
 	}
 	if diff := r.model.facts(r).differ(r.sides[0].seen.facts(r)); diff != "" {

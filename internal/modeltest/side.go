@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ type side struct {
 	world    *world.World
 	mails    int // read from the inbox so far
 	sessions hostSessions
+	before   snapshot // what was seen last but one
 	seen     snapshot
 }
 
@@ -81,6 +83,7 @@ type snapshot struct {
 	Users   []orgusers.User
 	Effects []orgusers.Effect
 	Orgs    []orgSnapshot
+	Access  []map[int]string // of each organization, by the number of the account
 }
 
 type orgSnapshot struct {
@@ -88,7 +91,6 @@ type orgSnapshot struct {
 	Members []orgusers.Member
 	Stacks  []orgusers.Stack
 	Roles   []orgusers.StackRole
-	Access  map[int]string // by the number of the account
 }
 
 // look reads everything anew, save what people may do, for which the ids must have been learned first. Queries have no order where the contract promises none, and an empty
@@ -105,7 +107,7 @@ func (s *side) look(t testing.TB, r *run) snapshot {
 	for _, id := range r.orgs {
 		v, err := store.View(ctx, orgusers.ViewQuery{Org: id, AllStack: true, Roles: true})
 		require.NoError(t, err, s.name)
-		o := orgSnapshot{Org: v.Org, Access: map[int]string{}}
+		o := orgSnapshot{Org: v.Org}
 		o.Stacks = byID(v.Stacks, func(s *orgusers.Stack) string { return string(s.ID) })
 		o.Roles = byID(v.Roles, func(r *orgusers.StackRole) string { return string(r.ID) })
 		o.Members, err = store.Members(ctx, orgusers.MemberQuery{Org: id, Sort: orgusers.SortEmail, Limit: 100, Grants: true})
@@ -131,6 +133,22 @@ func (s *side) look(t testing.TB, r *run) snapshot {
 func byID[T any](rows []T, id func(*T) string) []T {
 	slices.SortFunc(rows, func(a, b T) int { return strings.Compare(id(&a), id(&b)) })
 	return slices.Clip(append([]T{}, rows...))
+}
+
+// ask adds what people may do to what was seen. They may what they might before if accounts and
+// organizations are as they were, sign-ins among them: half the steps change neither.
+func (s *side) ask(r *run) {
+	if reflect.DeepEqual(s.before.Users, s.seen.Users) && reflect.DeepEqual(s.before.Orgs, s.seen.Orgs) {
+		s.seen.Access = s.before.Access
+		return
+	}
+	for _, org := range r.orgs {
+		may := map[int]string{}
+		for _, user := range r.known {
+			may[user] = s.access(r, user, org)
+		}
+		s.seen.Access = append(s.seen.Access, may)
+	}
 }
 
 // access is what the host's middleware is told of one person's own session, in the model's words.

@@ -117,9 +117,7 @@ func (r *run) withPreview(what string, preview bool, o *org, decide func() resul
 			rep, err := look(s)
 			told = append(told, reply{rep: &rep, err: err})
 			now := s.look(r.tb, r)
-			for i := range now.Orgs {
-				now.Orgs[i].Access = s.seen.Orgs[i].Access
-			}
+			now.Access = s.seen.Access
 			r.same(what+": preview changed the state", s, s.seen, now)
 		}
 	}

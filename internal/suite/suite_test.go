@@ -13,4 +13,4 @@ func TestRemoval(t *testing.T)     { t.Parallel(); suite.Removal(t, inMemory) }
 func TestTenants(t *testing.T)     { t.Parallel(); suite.Tenants(t, inMemory) }
 func TestIPRules(t *testing.T)     { t.Parallel(); suite.IPRules(t, inMemory) }
 func TestSSO(t *testing.T)         { t.Parallel(); suite.SSO(t, inMemory) }
-func TestRaces(t *testing.T)       { t.Parallel(); suite.Races(t, inMemory) }
+func TestRaces(t *testing.T)       { t.Parallel(); suite.Races(t, 1, inMemory) }

@@ -32,13 +32,21 @@ import (
 // calling t.Parallel first.
 func Run(t *testing.T, open func(t *testing.T) orgusers.Store) {
 	t.Helper()
+	share := 1
+	if testing.Short() {
+		share = 20
+	}
+	Share(t, share, open)
+}
+
+// Share is Run with one in so many of the rounds that the races run, for a store that is tested in many
+// ways: over each driver, at each isolation level.
+func Share(t *testing.T, share int, open func(t *testing.T) orgusers.Store) {
+	t.Helper()
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, open(t))
-			w.share = 1
-			if testing.Short() {
-				w.share = 20
-			}
+			w.share = share
 			c.run(w)
 		})
 	}

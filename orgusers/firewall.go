@@ -220,13 +220,5 @@ func (s *Service) persist(ctx context.Context, c Changes) error {
 	if len(c.DeleteIPRules) == 0 {
 		return nil
 	}
-	for try := 0; ; try++ {
-		err := s.store.Commit(ctx, c)
-		if !isConflict(err) || try >= s.tries {
-			return err
-		}
-		if err := s.pause(ctx, try); err != nil {
-			return err
-		}
-	}
+	return s.insist(ctx, func() error { return s.store.Commit(ctx, c) })
 }

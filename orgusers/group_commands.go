@@ -62,12 +62,8 @@ func (c SetGroups) decide(d *draft) error {
 	for i, g := range c.Groups {
 		for j, grant := range g.Grants {
 			field := fmt.Sprintf("groups[%d].grants[%d]", i, j)
-			if d.stack(grant.Stack) == nil { // another organization's is as unknown as a random one (S-018)
-				bad = append(bad, FieldError{Field: field + ".stack", Reason: ReasonUnknown, Message: "no such stack"})
-			}
-			if !d.hasRole(grant.Role) {
-				bad = append(bad, FieldError{Field: field + ".role", Reason: ReasonUnknown, Message: "no such stack role"})
-			}
+			bad = append(bad, d.unknownStack(field+".stack", grant.Stack)...)
+			bad = append(bad, d.unknownRole(field+".role", grant.Role)...)
 		}
 		g.Grants = SortGrants(slices.Clone(g.Grants))
 		groups = append(groups, g)

@@ -132,6 +132,16 @@ func (d *draft) stack(id StackID) *row[Stack] {
 	return nil
 }
 
+// stackRole is a custom one.
+func (d *draft) stackRole(id RoleID) *row[StackRole] {
+	for _, r := range d.roles {
+		if r.now != nil && r.now.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
 func (d *draft) freeStackName(name string, except StackID) (string, error) {
 	clean, _ := cleanName("name", name, true)
 	lower := strings.ToLower(clean) // folding would call too much the same
@@ -206,16 +216,13 @@ func (SaveRole) authorize(d *draft) *Error { return d.byAdministrator() }
 func (c SaveRole) decide(d *draft) error {
 	name, _ := cleanNameUpTo(maxRoleName, "name", c.Name, true)
 	perms, _ := cleanPermissions("permissions", c.Permissions)
-	var found *row[StackRole]
 	lower := strings.ToLower(name)
 	for _, r := range d.roles {
-		switch {
-		case r.now.ID == c.Role:
-			found = r
-		case strings.ToLower(r.now.Name) == lower:
+		if r.now.ID != c.Role && strings.ToLower(r.now.Name) == lower {
 			return invalid(FieldError{Field: "name", Reason: ReasonDuplicate, Message: "another role has this name"})
 		}
 	}
+	found := d.stackRole(c.Role)
 	if c.Role == "" {
 		found = &row[StackRole]{now: &StackRole{ID: RoleID(d.env.NewID()), Org: c.Org}}
 		d.roles = append(d.roles, found)
@@ -266,11 +273,11 @@ func (c DescribeRole) query(a Actor) ViewQuery {
 func (DescribeRole) authorize(d *draft) *Error { return d.byAdministrator() }
 
 func (c DescribeRole) decide(d *draft) error {
-	i := slices.IndexFunc(d.roles, func(r *row[StackRole]) bool { return r.now.ID == c.Role })
-	if i < 0 {
+	found := d.stackRole(c.Role)
+	if found == nil {
 		return notFound()
 	}
-	r := d.roles[i].now
+	r := found.now
 	text, _ := cleanText("description", c.Description, maxRoleDescription)
 	if text != r.Description {
 		d.record(note{object: string(c.Role), before: "description=" + r.Description, after: "description=" + text})
@@ -291,11 +298,10 @@ func (c DeleteRole) query(a Actor) ViewQuery {
 func (DeleteRole) authorize(d *draft) *Error { return d.byAdministrator() }
 
 func (c DeleteRole) decide(d *draft) error {
-	i := slices.IndexFunc(d.roles, func(r *row[StackRole]) bool { return r.now.ID == c.Role })
-	if i < 0 {
+	r := d.stackRole(c.Role)
+	if r == nil {
 		return notFound()
 	}
-	r := d.roles[i]
 	d.record(note{object: string(c.Role), before: describeRole(r.now)})
 	on := make([]StackID, len(d.stacks))
 	for j, s := range d.stacks {

@@ -28,26 +28,32 @@ func validateAccess(access []StackAccess) []FieldError {
 	return bad
 }
 
-// unknownAccess lists the stacks and roles that this organization does not have: another
-// organization's are as unknown as random ones (S-018).
+// unknownAccess lists the stacks and roles that this organization does not have.
 func (d *draft) unknownAccess(access []StackAccess) []FieldError {
 	var bad []FieldError
 	for i, a := range access {
-		if !slices.ContainsFunc(d.stacks, func(s *row[Stack]) bool { return s.now != nil && s.now.ID == a.Stack }) {
-			bad = append(bad, FieldError{Field: fmt.Sprintf("stacks[%d]", i), Reason: ReasonUnknown, Message: "no such stack"})
-		}
+		bad = append(bad, d.unknownStack(fmt.Sprintf("stacks[%d]", i), a.Stack)...)
 		for j, role := range a.Roles {
-			if !d.hasRole(role) {
-				bad = append(bad, FieldError{Field: fmt.Sprintf("stacks[%d].roles[%d]", i, j), Reason: ReasonUnknown, Message: "no such stack role"})
-			}
+			bad = append(bad, d.unknownRole(fmt.Sprintf("stacks[%d].roles[%d]", i, j), role)...)
 		}
 	}
 	return bad
 }
 
-func (d *draft) hasRole(id RoleID) bool {
-	return id == RoleDeveloper || id == RoleContentManager ||
-		slices.ContainsFunc(d.roles, func(r *row[StackRole]) bool { return r.now != nil && r.now.ID == id })
+// unknownStack names a stack that this organization does not have: another organization's is as unknown as a random
+// one (S-018), and so is its role.
+func (d *draft) unknownStack(field string, id StackID) []FieldError {
+	if d.stack(id) != nil {
+		return nil
+	}
+	return []FieldError{{Field: field, Reason: ReasonUnknown, Message: "no such stack"}}
+}
+
+func (d *draft) unknownRole(field string, id RoleID) []FieldError {
+	if id == RoleDeveloper || id == RoleContentManager || d.stackRole(id) != nil {
+		return nil
+	}
+	return []FieldError{{Field: field, Reason: ReasonUnknown, Message: "no such stack role"}}
 }
 
 // replaceGrants gives the named stacks exactly these roles and keeps the others (R3.3, R6.4).

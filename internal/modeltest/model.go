@@ -22,6 +22,7 @@ type model struct {
 	quota    map[string]int    // mails, by whose and when
 	answers  map[string]answer // by organization and request id
 	sessions map[int]time.Time // when the account's session in the host's own store began
+	registry map[int]time.Time // when the newest one by an identity provider began
 }
 
 // policy is what a host may choose.

@@ -159,7 +159,9 @@ func (m *model) judge(me *row, o *org, p operation, r *row, alone bool) string {
 			return "skipped " + why
 		}
 	case "end_sessions":
-		if _, some := m.sessions[r.user]; m.policy.HostSessions && !some {
+		_, some := m.sessions[r.user]
+		known := m.policy.HostSessions || m.live(me.user) // R6.5
+		if known && !m.live(r.user) && (!m.policy.HostSessions || !some) {
 			return "skipped no_active_session"
 		}
 	case "set_without_sso":
@@ -279,8 +281,15 @@ func (m *model) mail(from *org, kind, to string, l link) {
 	m.outbox = append(m.outbox, effect{kind: kind, to: to, from: from, link: l, due: m.now})
 }
 
+// live reports whether there is a session by an identity provider, which nobody uses and which so ends in an hour.
+func (m *model) live(user int) bool {
+	began, some := m.registry[user]
+	return some && m.now.Before(began.Add(time.Hour))
+}
+
 func (m *model) endSessions(u *account) {
 	u.epoch = m.now
+	delete(m.registry, u.id)
 	m.outbox = append(m.outbox, effect{kind: "sessions.end", user: u.id, until: m.now, due: m.now})
 }
 

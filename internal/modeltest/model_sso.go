@@ -184,7 +184,7 @@ func (m *model) signInSSO(o *org, email, subject string, groups []string) result
 		if changed {
 			res.entries++
 		}
-		m.account(r.user).lastLogin = m.now
+		m.account(r.user).lastLogin, m.registry[r.user] = m.now, m.now
 		res.wrote = true
 		return ""
 	})

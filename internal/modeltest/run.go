@@ -129,7 +129,7 @@ func newRun(rt *rapid.T, t *testing.T, opens map[string]func(testing.TB) orguser
 	}
 	r.model = &model{
 		policy: p, now: world.NewClock().Now(), accounts: map[string]*account{}, quota: map[string]int{},
-		answers: map[string]answer{}, sessions: map[int]time.Time{},
+		answers: map[string]answer{}, sessions: map[int]time.Time{}, registry: map[int]time.Time{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(opens)) {
 		r.sides = append(r.sides, newSide(r.tb, name, opens[name](r.tb), p))

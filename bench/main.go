@@ -1,7 +1,7 @@
 // Bench measures each operation of orgusers beside the SQL that a careful engineer would write for it
 // by hand: on the same engine, on the same data and in the same run, taking turns, in organizations of
 // several sizes that lie in one database. It writes the figures to RESULTS.json and the tables made of
-// them to RESULTS.md; what a run does not measure stays from an earlier one.
+// them to RESULTS.md; what a run does not measure stays from an earlier one on the same engine and settings.
 //
 //	go run . -engine sqlite -sizes 1000,1000000
 //	go run . -engine postgresql,mariadb -sizes 1000,100000,1000000 -parts operations,export
@@ -47,6 +47,9 @@ func main() {
 	flag.BoolVar(&o.durable, "durable", false, "commits wait for the disk")
 	out := flag.String("out", "RESULTS", "where the figures (.json) and the tables (.md) go")
 	flag.Parse()
+	if o.rounds < 2 {
+		log.Fatal("bench: -rounds: at least 2, one of which is to warm up")
+	}
 	if o.many != 0 && o.many < 2*workers {
 		log.Fatalf("bench: -many: at least %d, one for each worker and hand, or 0", 2*workers)
 	}
@@ -130,23 +133,21 @@ func (b *bench) all(ctx context.Context, o options, r *result) error {
 	small, large := single[0], single[len(single)-1]
 	for _, p := range []struct {
 		name string
-		run  func() error
+		run  func(r *result) error
 	}{
-		{"operations", func() error {
-			figures, err := b.operations(ctx)
-			if err == nil {
-				r.Operations, r.Env = figures, env
-			}
+		{"operations", func(r *result) (err error) {
+			r.Env = env
+			r.Operations, err = b.operations(ctx)
 			return err
 		}},
-		{"bulks", func() (err error) { r.Bulks, err = b.bulks(ctx, small); return err }},
-		{"start", func() (err error) {
+		{"bulks", func(r *result) (err error) { r.Bulks, err = b.bulks(ctx, small); return err }},
+		{"start", func(r *result) (err error) {
 			if r.Start, err = b.startUp(ctx, large, 50); err == nil {
 				r.Check, err = b.checks(ctx, large)
 			}
 			return err
 		}},
-		{"export", func() error {
+		{"export", func(r *result) error {
 			r.Exports = nil
 			for _, s := range single {
 				e, err := b.export(ctx, s, max(2, min(15, 1_000_000/s.n)))
@@ -157,8 +158,8 @@ func (b *bench) all(ctx context.Context, o options, r *result) error {
 			}
 			return nil
 		}},
-		{"import", func() (err error) { r.Import, err = b.imports(ctx, o.people); return err }},
-		{"mix", func() error {
+		{"import", func(r *result) (err error) { r.Import, err = b.imports(ctx, o.people); return err }},
+		{"mix", func(r *result) error {
 			r.Mixed = nil
 			many := b.scales[len(b.scales)-1]
 			for _, s := range slices.Compact([]*scale{large, many}) {
@@ -174,12 +175,14 @@ func (b *bench) all(ctx context.Context, o options, r *result) error {
 		if !slices.Contains(o.parts, p.name) {
 			continue
 		}
-		if r.Env.Engine == "" {
-			r.Env = env
+		next := *r // a part that fails leaves the earlier figures
+		if r.Env.Engine != env.Engine || r.Env.Settings != env.Settings {
+			next = result{Env: env}
 		}
-		if err := p.run(); err != nil {
+		if err := p.run(&next); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		*r = next
 	}
 	return nil
 }

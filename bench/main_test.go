@@ -88,4 +88,16 @@ func TestSmall(t *testing.T) {
 	for _, part := range []string{"transfer", "P3", "P5", "P6", "P7", "P9", "P10", "P12"} {
 		require.Contains(t, text, part)
 	}
+
+	before := r
+	o.parts = []string{"export"}
+	ended, end := context.WithCancel(ctx)
+	end()
+	require.Error(t, b.all(ended, o, &r))
+	require.Equal(t, before, r, "a part that fails leaves what there is")
+	b.settings, o.parts = "others", []string{"start"}
+	require.NoError(t, b.all(ctx, o, &r))
+	require.Equal(t, "others", r.Env.Settings)
+	require.Empty(t, r.Operations, "what was measured at other settings")
+	require.Positive(t, r.Start.Lib)
 }

@@ -97,13 +97,17 @@ func (r *raw) targets(ctx context.Context, o *org, ids []orgusers.MemberID) ([]t
 	return out, rows.Err()
 }
 
+// bulk is begin and the people that it is about.
+func (r *raw) bulk(ctx context.Context, o *org, ids []orgusers.MemberID) (h head, people []target, err error) {
+	if h, err = r.begin(ctx, o); err == nil {
+		people, err = r.targets(ctx, o, ids)
+	}
+	return h, people, err
+}
+
 func (r *raw) setRole(ctx context.Context, o *org, role orgusers.Role, ids []orgusers.MemberID) error {
 	defer r.lock(o)()
-	h, err := r.begin(ctx, o)
-	if err != nil {
-		return err
-	}
-	people, err := r.targets(ctx, o, ids)
+	h, people, err := r.bulk(ctx, o, ids)
 	if err != nil {
 		return err
 	}
@@ -138,11 +142,7 @@ func (r *raw) guardUsers(ctx context.Context, tx *sql.Tx, people []target, set s
 
 func (r *raw) remove(ctx context.Context, o *org, ids []orgusers.MemberID) error {
 	defer r.lock(o)()
-	h, err := r.begin(ctx, o)
-	if err != nil {
-		return err
-	}
-	people, err := r.targets(ctx, o, ids)
+	h, people, err := r.bulk(ctx, o, ids)
 	if err != nil {
 		return err
 	}
@@ -177,11 +177,7 @@ func (r *raw) remove(ctx context.Context, o *org, ids []orgusers.MemberID) error
 
 func (r *raw) resetMFA(ctx context.Context, o *org, ids []orgusers.MemberID) error {
 	defer r.lock(o)()
-	h, err := r.begin(ctx, o)
-	if err != nil {
-		return err
-	}
-	people, err := r.targets(ctx, o, ids)
+	h, people, err := r.bulk(ctx, o, ids)
 	if err != nil {
 		return err
 	}

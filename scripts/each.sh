@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # each.sh COMMAND… runs the command in every module of the repository, each resolved on its own as a
-# consumer would (no workspace). It goes on after a failure and fails in the end, naming the modules.
+# consumer would (no workspace); $module says which it is. It goes on after a failure and fails in the
+# end, naming the modules.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export GOWORK=off
+export GOWORK=off module
 
 modules=$(find . \( -name '.?*' -o -name testdata -o -name vendor -o -name node_modules \) -prune \
   -o -name go.mod -printf '%h\n' | LC_ALL=C sort)

@@ -54,7 +54,7 @@ step 'go build (workspace)' go build -o /dev/null work
 export TIMEOUT="${TIMEOUT:-40m}"
 # Tests against servers wait more than they compute: more of them at a time than there are processors.
 step 'go test -race' scripts/each.sh bash -c 'how=-race
-  case $PWD in */bench) how= ;; */internal/itest) how="-parallel 6" ;; esac
+  case $module in ./bench) how= ;; ./internal/itest) how="-parallel 6" ;; esac
   go test $how -timeout "$TIMEOUT" ./...'
 step 'go test -race (the store on SQLite)' env GOWORK=off go test -C internal/itest -race -short -timeout "$TIMEOUT" \
   -run '^(TestConformance|TestS18[126]_.*|TestWithTx.*)$/^SQLite$' -skip '^TestConformance$/^SQLite$/^Commit$/^ThousandsOfPeople$' .

@@ -47,10 +47,10 @@ func (o *org) view(q *orgusers.ViewQuery, v *orgusers.View) (users []orgusers.Us
 	for _, m := range o.Members {
 		if slices.Contains(q.Members, m.ID) || slices.Contains(q.Keys, m.Address.Key) {
 			inviters = append(inviters, m.InvitedBy)
-			for _, prefix := range q.PerUser {
-				if m.User != "" {
-					q.Counters = append(q.Counters, prefix+string(m.User))
-				}
+		}
+		for _, prefix := range q.PerUser {
+			if m.User != "" && slices.Contains(q.Members, m.ID) {
+				q.Counters = append(q.Counters, prefix+string(m.User))
 			}
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	_ "github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
-	"github.com/orgusers/go-orgusers/internal/itest/dbserver"
 	"github.com/orgusers/go-orgusers/store/sqlstore"
 )
 
@@ -388,20 +387,6 @@ func TestCheckMySQL(t *testing.T) {
 		none.dsn = config.FormatDSN()
 		require.Equal(t, []sqlstore.Code{sqlstore.CodeDatabase}, codes(findings(t, newStore(t, none.open(t, 2), none))))
 	})
-}
-
-// On a cluster a node may be behind, unless it is told to wait.
-func TestCheckGalera(t *testing.T) {
-	t.Parallel()
-	nodes := dbserver.Galera(t)
-	d := database{driver: "mysql", dsn: nodes[0].DSN, dialect: sqlstore.MySQL()}
-	list := findings(t, d.store(t, d.open(t, 4)))
-	require.Equal(t, []sqlstore.Code{sqlstore.CodeSyncWait}, codes(list))
-	config, err := mysql.ParseDSN(d.dsn)
-	require.NoError(t, err)
-	config.Params = map[string]string{"wsrep_sync_wait": "1"}
-	d.dsn = config.FormatDSN()
-	require.Empty(t, findings(t, newStore(t, d.open(t, 4), d)))
 }
 
 // Through other drivers, and other ways of passing arguments, a good database is good and a bad one bad.

@@ -22,7 +22,7 @@ func TestS181_Writers(t *testing.T) {
 		"immediate": sqliteDatabase(t),
 		"deferred":  sqliteWith(t, "_pragma=journal_mode(wal)&_pragma=busy_timeout(10000)&_pragma=synchronous(normal)"),
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run("SQLite/"+name, func(t *testing.T) { // by which scripts/test.sh finds it
 			t.Parallel()
 			s := d.store(t, d.open(t, 32))
 			const writers, rounds = 32, 8

@@ -28,6 +28,7 @@ func TestGalera(t *testing.T) {
 	t.Run("NodeNotReady", galeraNodeNotReady)
 	t.Run("SyncWait", galeraSyncWait)
 	t.Run("Migrate", galeraMigrate)
+	t.Run("Check", galeraCheck)
 	t.Run("Conformance", galeraConformance)
 }
 
@@ -231,6 +232,15 @@ func galeraMigrate(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// On a cluster a node may be behind, unless it is told to wait.
+func galeraCheck(t *testing.T) {
+	d := galeraNodes(t)[0]
+	list := findings(t, d.store(t, d.open(t, 4)))
+	require.Equal(t, []sqlstore.Code{sqlstore.CodeSyncWait}, codes(list))
+	d = d.with(t, "wsrep_sync_wait", "1")
+	require.Empty(t, findings(t, newStore(t, d.open(t, 4), d)))
 }
 
 // The suite that every store runs, on one node.

@@ -104,9 +104,9 @@ func (k *killing) kill(t *testing.T) {
 	child := exec.CommandContext(t.Context(), exe)
 	child.Env, child.Stdout, child.Stderr = append(os.Environ(), killedEnv+"="+file), &said, &said
 	// By what it has done and not by the clock alone, which on a busy machine shows nothing but its start.
-	enough := len(lines[killedStep](t, k.steps)) + 1 + rand.IntN(100)
+	enough := k.steps.count(t) + 1 + rand.IntN(100)
 	require.NoError(t, child.Start())
-	for end := time.Now().Add(time.Minute); len(lines[killedStep](t, k.steps)) < enough && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); k.steps.count(t) < enough && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(time.Duration(rand.Int64N(int64(5 * time.Millisecond))))
@@ -114,7 +114,7 @@ func (k *killing) kill(t *testing.T) {
 	_ = child.Wait()
 	status, ok := child.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, ok && status.Signaled() && status.Signal() == syscall.SIGKILL, "it ended by itself: %s", said.String())
-	require.GreaterOrEqual(t, len(lines[killedStep](t, k.steps)), enough, "it hangs")
+	require.GreaterOrEqual(t, k.steps.count(t), enough, "it hangs")
 }
 
 // check compares what is there with what was acknowledged and what was mailed. It returns how many changes
@@ -217,14 +217,20 @@ func (k *killing) checkMails(t *testing.T, w *world.World, there map[string]stri
 	require.LessOrEqual(t, k.again, k.job.Round, "twice only what was under way when the process died")
 }
 
-// lines are those of a log that were written whole.
-func lines[T any](t *testing.T, l killedLog) (out []T) {
+// read is what is in a log, if there is one.
+func (l killedLog) read(t *testing.T) []byte {
 	data, err := os.ReadFile(string(l))
-	if os.IsNotExist(err) {
-		return nil
+	if !os.IsNotExist(err) {
+		require.NoError(t, err)
 	}
-	require.NoError(t, err)
-	for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
+	return data
+}
+
+func (l killedLog) count(t *testing.T) int { return bytes.Count(l.read(t), []byte("\n")) }
+
+// lines are those of a log.
+func lines[T any](t *testing.T, l killedLog) (out []T) {
+	for s := bufio.NewScanner(bytes.NewReader(l.read(t))); s.Scan(); {
 		var line T
 		require.NoError(t, json.Unmarshal(s.Bytes(), &line), s.Text())
 		out = append(out, line)

@@ -24,7 +24,8 @@ type Dialect struct {
 	// keeps its own, and a pooler between may not allow others.
 	cached int
 
-	// literalReads: a SELECT inside a transaction goes without placeholders. See literal.
+	// literalReads: what returns rows inside a transaction, a SELECT or an INSERT that tells what became of
+	// its rows, goes without placeholders. See literal.
 	literalReads bool
 
 	// upsert follows the rows of the one INSERT that adds to what is there.

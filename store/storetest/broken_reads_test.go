@@ -61,6 +61,16 @@ func brokenReads() []broken {
 				}
 			}
 		})},
+		{"reads the counters of whoever has an address", []string{"View/CountersOfPeople"}, with(func(s *spy) {
+			s.viewQuery = func(q *orgusers.ViewQuery) {
+				v, _ := s.Store.View(ctx, orgusers.ViewQuery{Org: q.Org, Keys: q.Keys})
+				for _, prefix := range q.PerUser {
+					for _, m := range v.Members {
+						q.Counters = append(q.Counters, prefix+string(m.User))
+					}
+				}
+			}
+		})},
 		{"finds the owner by role", []string{"View/OwnerWithAccount"}, with(func(s *spy) {
 			s.viewQuery = func(q *orgusers.ViewQuery) {
 				page, _ := s.Store.Members(ctx, orgusers.MemberQuery{Org: q.Org, Limit: 1, MemberFilter: orgusers.MemberFilter{Role: orgusers.RoleAdmin}})

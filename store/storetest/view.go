@@ -313,7 +313,9 @@ func viewCountersOfPeople(w *world) {
 		Counters: []string{"plain"}, PerUser: []string{"h/", "d/"},
 	})
 	require.Equal(w, map[string]int64{"plain": 1, "h/" + ann: 2, "d/" + ann: 3, "h/" + dan: 4}, v.Counters)
-	v = w.read(orgusers.ViewQuery{Org: k.org, Joined: []orgusers.UserID{k.ann.User}, PerUser: []string{"h/", "d/"}})
+	v = w.read(orgusers.ViewQuery{
+		Org: k.org, Joined: []orgusers.UserID{k.ann.User}, Keys: []orgusers.AddressKey{k.dan.Address.Key}, PerUser: []string{"h/", "d/"},
+	})
 	require.Empty(w, v.Counters)
 }
 

@@ -55,7 +55,7 @@ func later(a, b time.Time) time.Time {
 // ended is the rule as one that is over for good, by any node's clock: whoever is reactivated opens
 // anew (R12.2).
 func (r IPRule) ended(e Env) IPRule {
-	r.ID, r.ExpiresAt = IPRuleID(e.NewID()), r.OpenedAt
+	r.ID, r.ExpiresAt = IPRuleID(e.NewID()), earlier(r.OpenedAt, e.Now)
 	return r
 }
 

@@ -74,7 +74,7 @@ func (c *OpenIPRule) decide(d *draft) error {
 	u, session := d.theUser(), d.current().was
 	c.made = IPRule{
 		ID: IPRuleID(d.env.NewID()), Org: c.org, User: u.ID, Session: session.ID, IP: c.ip, Resource: c.resource,
-		OpenedAt: d.env.Now, ExpiresAt: session.ExpiresAt,
+		OpenedAt: later(d.env.Now, d.membership(c.org).Member.ValidFrom.Add(time.Microsecond)), ExpiresAt: session.ExpiresAt,
 	}
 	if c.ttl < session.ExpiresAt.Sub(d.env.Now) {
 		c.made.ExpiresAt = d.env.Now.Add(c.ttl)

@@ -1,6 +1,7 @@
 package orgusers_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -310,4 +311,53 @@ func TestS141_EndsAtOnce(t *testing.T) {
 			})
 		}
 	}
+}
+
+// wall is a firewall that does what it is told; here nobody tells it, since nothing is dispatched.
+type wall struct{}
+
+func (wall) Open(context.Context, []orgusers.IPRule) error   { return nil }
+func (wall) Revoke(context.Context, []orgusers.IPRule) error { return nil }
+
+// TestS069_ClockAhead: a deactivation by a clock that runs ahead keeps nobody out who signs in afterwards, and what
+// ends sessions ends those that began, or went on, by such a clock.
+func TestS069_ClockAhead(t *testing.T) {
+	t.Parallel()
+	setup := func(t *testing.T) (x *front, fast *orgusers.Service, again func(*orgusers.Service), access func(orgusers.Actor, orgusers.OrgID) error) {
+		x = newFront(t, func(c *orgusers.Config) { c.Firewall = wall{} })
+		x.twice()
+		conf := x.Conf
+		conf.Now = func() time.Time { return x.Clock.Now().Add(2 * time.Second) }
+		fast, err := orgusers.New(conf)
+		require.NoError(t, err)
+		again = func(svc *orgusers.Service) {
+			for _, op := range []orgusers.Operation{orgusers.Deactivate{}, orgusers.Reactivate{}} {
+				require.NoError(t, svc.Admin(x.acme.Owner, x.acme.ID).Do(world.Ctx(), op, x.mia.ID))
+			}
+		}
+		return x, fast, again, func(a orgusers.Actor, org orgusers.OrgID) error {
+			_, err := x.Svc.Access(world.Ctx(), a, org)
+			return err
+		}
+	}
+	t.Run("a sign-in after it", func(t *testing.T) {
+		t.Parallel()
+		x, fast, again, access := setup(t)
+		again(fast)
+		a := x.SignedIn("mia@acme.example")
+		require.NoError(t, access(a, x.acme.ID))
+		rule, err := x.Svc.Account(a).OpenIPRule(world.Ctx(), x.acme.ID, "db", time.Hour)
+		require.NoError(t, err)
+		open := func() bool {
+			open, err := x.Svc.Allowed(world.Ctx(), x.acme.ID, rule.IP, "db")
+			require.NoError(t, err)
+			return open
+		}
+		require.True(t, open())
+		require.NoError(t, x.Svc.Account(a).CloseIPRule(world.Ctx(), rule.ID))
+		require.False(t, open(), "closed at once, by this clock too")
+		_, err = x.Svc.Account(x.SignedIn("mia@acme.example")).EndOtherSessions(world.Ctx())
+		require.NoError(t, err)
+		refusedAs(t, access(a, x.acme.ID), orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+	})
 }

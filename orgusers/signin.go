@@ -162,9 +162,7 @@ func (c *signer) proceed(d *draft, u *User, proved Session) error {
 			d.unlocked(u)
 			c.user = u
 		}
-		if d.env.Now.After(u.LastLogin) {
-			u.LastLogin = d.env.Now
-		}
+		u.LastLogin = later(u.LastLogin, s.CreatedAt) // which [draft.cutoff] passes
 	}
 	d.registry = append(d.registry, &row[Session]{now: &s})
 	c.result.Token, c.result.ExpiresAt = c.token.secret, s.ExpiresAt
@@ -228,9 +226,9 @@ func (m *Membership) organization() *Organization {
 // by whichever clock (S-141); of a session LastLogin tells.
 func (d *draft) begin(u *User, s *Session) {
 	now := d.env.Now
-	s.CreatedAt, s.SeenAt = now, now
-	if s.Step != StepDone || !s.CreatedAt.After(u.SessionsValidFrom) { // or an epoch of this very moment
-		s.CreatedAt = u.SessionsValidFrom.Add(time.Microsecond)
+	s.CreatedAt, s.SeenAt = u.SessionsValidFrom.Add(time.Microsecond), now
+	if s.Step == StepDone {
+		s.CreatedAt = later(now, s.CreatedAt) // of this very moment, or by a clock that runs ahead, is the epoch
 	}
 	idle, life := d.policy.SessionIdle, d.policy.SessionMax
 	tighten := func(v *time.Duration, to time.Duration) {
@@ -240,6 +238,12 @@ func (d *draft) begin(u *User, s *Session) {
 	}
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
+		if cut := m.Member.ValidFrom.Add(time.Microsecond); s.Step == StepDone && m.counts(s.SSO) { // so may this be
+			s.CreatedAt = later(s.CreatedAt, cut)
+			if s.SSO == "" {
+				s.ProvedAt = later(s.ProvedAt, cut)
+			}
+		}
 		if !m.takes(s.SSO) {
 			continue // where the session is no good, its limits are none: a provider may have put the person there
 		}

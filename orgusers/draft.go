@@ -182,18 +182,11 @@ func (d *draft) endSessions(m MemberID, u *User) {
 	d.effects = append(d.effects, e)
 }
 
-// cutoff is the moment up to which the account's sessions end now, the last being that of the time before. It only
-// rises, and passes whatever began before it by the clock of another process that runs ahead: its last
-// sign-in, and a session that went on past the last cut.
+// cutoff is the moment up to which the account's sessions end now, everywhere or in one organization, the last being
+// that of the time before. It only rises, and passes whatever began before it by the clock of another process that
+// runs ahead: its last sign-in, and a session that went on past the last cut or the epoch.
 func (d *draft) cutoff(u *User, last time.Time) time.Time {
-	at := d.env.Now
-	if u.LastLogin.After(at) {
-		at = u.LastLogin
-	}
-	if !last.IsZero() && !at.After(last) {
-		at = last.Add(time.Microsecond)
-	}
-	return at
+	return later(later(d.env.Now, u.LastLogin), later(last, u.SessionsValidFrom).Add(time.Microsecond))
 }
 
 func (d *draft) effect(kind EffectKind, m MemberID, u UserID) Effect {

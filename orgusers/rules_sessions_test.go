@@ -360,4 +360,15 @@ func TestS069_ClockAhead(t *testing.T) {
 		require.NoError(t, err)
 		refusedAs(t, access(a, x.acme.ID), orgusers.ErrDenied, orgusers.ReasonSessionEnded)
 	})
+	t.Run("a session that went on before it", func(t *testing.T) {
+		t.Parallel()
+		x, fast, again, access := setup(t)
+		renewed, err := fast.Account(x.SignedIn("mia@acme.example")).ChangePassword(world.Ctx(), world.Password, fresh)
+		require.NoError(t, err)
+		a, err := x.Svc.Authenticate(world.Ctx(), renewed.Token, orgusers.Actor{})
+		require.NoError(t, err)
+		require.NoError(t, access(a, x.acme.ID))
+		again(x.Svc)
+		refusedAs(t, access(a, x.acme.ID), orgusers.ErrDenied, orgusers.ReasonSessionEnded)
+	})
 }

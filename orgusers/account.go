@@ -12,14 +12,22 @@ type Account struct {
 func (s *Service) Account(actor Actor) Account { return Account{s, actor} }
 
 // Organizations returns up to limit (1 to 1,000) organizations the person has joined, whose ids
-// follow after.
+// follow after. A session by an identity provider is told of the provider's own alone.
 func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]OrganizationInfo, error) {
 	const op = "Account.Organizations"
-	if _, err := a.look(ctx, ActionReadAccount); err != nil {
+	d, err := a.look(ctx, ActionReadAccount)
+	if err != nil {
 		return nil, named(op, err)
 	}
 	if bad := idField("after", after); bad != nil {
 		return nil, named(op, invalid(bad...))
+	}
+	if sso := d.actor.SSO; sso != "" { // an identity provider is told nothing of the others
+		out := []OrganizationInfo{}
+		if m := d.membership(sso); m != nil && sso > after {
+			out = append(out, OrganizationInfo{ID: sso, Name: m.OrgName, Disabled: m.Disabled, Owner: m.OwnerID == d.actor.User})
+		}
+		return out, nil
 	}
 	orgs, err := a.s.store.Organizations(ctx, OrgQuery{User: a.actor.User, After: after, Limit: clamp(limit, 100, 1000)})
 	if err != nil {
@@ -27,9 +35,6 @@ func (a Account) Organizations(ctx context.Context, after OrgID, limit int) ([]O
 	}
 	out := make([]OrganizationInfo, 0, len(orgs))
 	for i := range orgs {
-		if a.actor.SSO != "" && a.actor.SSO != orgs[i].ID {
-			continue // an identity provider is told nothing of the others
-		}
 		out = append(out, OrganizationInfo{ID: orgs[i].ID, Name: orgs[i].Name, Disabled: orgs[i].Disabled, Owner: orgs[i].OwnerID == a.actor.User})
 	}
 	return out, nil

@@ -216,10 +216,7 @@ func TestR76_LongestMinimum(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
 	bolt := x.NewOrg("Bolt", "boss@bolt.example")
-	bolt.Invite("mia@acme.example", orgusers.RoleMember)
-	x.Dispatch()
-	_, err := x.Visitor().AcceptInvitation(world.Ctx(), x.Token("mia@acme.example"), orgusers.NewAccount{})
-	require.NoError(t, err)
+	bolt.Join("mia@acme.example", orgusers.RoleMember)
 	demand := func(acme, bolts orgusers.Security) {
 		x.demand(acme)
 		x.PatchOrg(bolt.ID, func(o *orgusers.Organization) { o.Settings.Security = bolts })

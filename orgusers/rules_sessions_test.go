@@ -126,10 +126,7 @@ func TestR716_Strictest(t *testing.T) {
 	t.Parallel()
 	x := newFront(t)
 	bolt := x.NewOrg("Bolt", "boss@bolt.example")
-	bolt.Invite("mia@acme.example", orgusers.RoleMember)
-	x.Dispatch()
-	_, err := x.Visitor().AcceptInvitation(world.Ctx(), x.Token("mia@acme.example"), orgusers.NewAccount{})
-	require.NoError(t, err)
+	bolt.Join("mia@acme.example", orgusers.RoleMember)
 	x.demand(orgusers.Security{SessionIdle: 10 * time.Minute, SessionMax: 3 * time.Hour})
 	x.PatchOrg(bolt.ID, func(o *orgusers.Organization) {
 		o.Settings.Security = orgusers.Security{SessionIdle: 20 * time.Minute, SessionMax: time.Hour}

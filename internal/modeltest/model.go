@@ -91,6 +91,7 @@ type (
 		roles           []*role
 		domains, closed []string
 		sso             sso
+		ssoOff          time.Time        // when it was last switched off
 		keeper          int              // gets in without single sign-on; 0: nobody is named
 		groups          map[string]group // of the identity provider
 		users, places   int              // limits; -1: none
@@ -332,15 +333,24 @@ func (m *model) member(a actor, o *org) string {
 	return ""
 }
 
+// inside is a member at an administrator's door: all but the owner come there by single sign-on, while it is on.
+func (m *model) inside(a actor, o *org) string {
+	err := m.member(a, o)
+	if err == "" && o.sso.On && a.user != o.owner && !a.signedIn.After(o.ssoOff) {
+		return "denied session_ended" // that was another provider's
+	}
+	return err
+}
+
 func (m *model) admin(a actor, o *org) string {
-	if err := m.member(a, o); err != "" || o.joined(a.user).admin {
+	if err := m.inside(a, o); err != "" || o.joined(a.user).admin {
 		return err
 	}
 	return "denied not_administrator"
 }
 
 func (m *model) owner(a actor, o *org) string {
-	if err := m.member(a, o); err != "" || o.isOwner(o.joined(a.user)) {
+	if err := m.inside(a, o); err != "" || o.isOwner(o.joined(a.user)) {
 		return err
 	}
 	return "denied not_owner"

@@ -49,7 +49,7 @@ func (m *model) renameStack(a actor, o *org, id int, name string) result {
 	}
 	may := func(a actor, o *org) string {
 		if s := o.stack(id); s != nil && s.owner == a.user {
-			return m.member(a, o)
+			return m.inside(a, o)
 		}
 		return m.admin(a, o)
 	}
@@ -72,7 +72,7 @@ func (m *model) renameStack(a actor, o *org, id int, name string) result {
 func (m *model) deleteStack(a actor, o *org, id int) result {
 	may := func(a actor, o *org) string {
 		s := o.stack(id)
-		switch err := m.member(a, o); {
+		switch err := m.inside(a, o); {
 		case err != "", o.owner == a.user, s != nil && s.owner == a.user:
 			return err
 		case s == nil, s.owner == 0:
@@ -276,6 +276,9 @@ func (m *model) access(a actor, o *org) string {
 		return err
 	}
 	r := o.joined(a.user)
+	if o.ssoOnly(r) && !a.signedIn.After(o.ssoOff) {
+		return "denied session_ended"
+	}
 	out := "member"
 	switch {
 	case o.isOwner(r):

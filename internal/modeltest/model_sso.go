@@ -62,6 +62,9 @@ func (m *model) setSSO(a actor, o *org, s sso, keeper int) result {
 			return ""
 		}
 		o.sso, o.keeper = s, keeper
+		if !s.On {
+			o.ssoOff = m.now
+		}
 		return res.changed(1)
 	})
 }

@@ -174,14 +174,7 @@ func noChangeWithoutEntry(t *testing.T, open Opener) {
 		s.must(err)
 
 		broken := errors.New("the audit table is full")
-		store.with(func(f *faulty) {
-			f.before = func(m string) error {
-				if m == "Commit" || m == "Record" {
-					return broken
-				}
-				return nil
-			}
-		})
+		store.with(func(f *faulty) { f.before = failing(broken, "Commit", "Record") })
 		err = a.call(s)
 		require.ErrorIs(t, err, orgusers.ErrStore, what)
 		require.ErrorIs(t, err, broken, what)

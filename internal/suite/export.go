@@ -347,12 +347,7 @@ func exportCancelled(t *testing.T, open Opener) {
 
 	gone := errors.New("no route to db-7.internal")
 	broken := newFaulty(store.Store)
-	broken.before = func(m string) error {
-		if m == "Members" {
-			return gone
-		}
-		return nil
-	}
+	broken.before = failing(gone, "Members")
 	other := world.New(t, broken, func(c *orgusers.Config) { c.Now = w.Clock.Now })
 	err = other.Svc.Admin(org.Owner, org.ID).ExportCSV(world.Ctx(), io.Discard, orgusers.ExportOptions{})
 	require.ErrorIs(t, err, orgusers.ErrStore)

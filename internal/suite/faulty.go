@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,16 @@ func (f *faulty) heal() {
 	f.with(func(f *faulty) {
 		f.before, f.after, f.entries, f.members, f.view, f.committed = nil, nil, nil, nil, nil, nil
 	})
+}
+
+// failing is a hook: these methods end with the error.
+func failing(err error, methods ...string) func(string) error {
+	return func(m string) error {
+		if slices.Contains(methods, m) {
+			return err
+		}
+		return nil
+	}
 }
 
 func (f *faulty) count(method string) int {

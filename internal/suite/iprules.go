@@ -198,7 +198,7 @@ func endsByItself(t *testing.T, s *site) {
 }
 
 func nothingOpensAfter(t *testing.T, s *site) {
-	s.password()
+	s.credentials("member")
 	a := s.session(s.member)
 	s.w.Clock.Tick(time.Second)
 	require.NoError(t, s.does(orgusers.Deactivate{}))

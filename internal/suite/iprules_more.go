@@ -13,7 +13,7 @@ import (
 // endsUnused: a session that nobody uses is over, and the firewall is told then, not at the end of the rule;
 // nobody has to prune. While the session is used, looking after it bothers the firewall with nothing.
 func endsUnused(t *testing.T, s *site) {
-	s.password()
+	s.credentials("member")
 	a := s.w.SignedIn(s.email("member")) // for 24 hours, and an hour unused
 	in, err := s.w.Visitor().SignIn(world.Ctx(), s.email("member"), world.Password)
 	require.NoError(t, err)

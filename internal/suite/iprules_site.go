@@ -138,8 +138,3 @@ func (s *site) several() {
 	other := NewOrg(s.t, s.w, "Other", "boss@other.example")
 	Add(s.t, s.w, other.ID, Person{Email: s.email("member")})
 }
-
-// password gives the member the password that everybody has.
-func (s *site) password() {
-	s.w.PatchUser(s.member.User, orgusers.UserPatch{Password: orgusers.Some(world.CheapHash())})
-}

@@ -75,14 +75,7 @@ func mailFollowsCommit(t *testing.T, open Opener) {
 
 	// The commit fails: no mail ever.
 	down := errors.New("connection reset")
-	store.with(func(f *faulty) {
-		f.before = func(m string) error {
-			if m == "Commit" {
-				return down
-			}
-			return nil
-		}
-	})
+	store.with(func(f *faulty) { f.before = failing(down, "Commit") })
 	_, err := org.Admin().Invite(world.Ctx(), orgusers.Invitation{To: "a@acme.example"})
 	require.ErrorIs(t, err, orgusers.ErrStore)
 	store.heal()

@@ -20,14 +20,7 @@ func crashAfterSend(t *testing.T, open Opener) {
 	org := NewOrg(t, w, "Acme", "owner@acme.example")
 	invite(t, org, "a@acme.example")
 	crashed := errors.New("the process is gone")
-	store.with(func(f *faulty) {
-		f.before = func(m string) error {
-			if m == "Settle" {
-				return crashed
-			}
-			return nil
-		}
-	})
+	store.with(func(f *faulty) { f.before = failing(crashed, "Settle") })
 	n, err := w.Svc.Dispatch(world.Ctx(), 10)
 	require.ErrorIs(t, err, crashed)
 	require.ErrorIs(t, err, orgusers.ErrStore)

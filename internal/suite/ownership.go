@@ -215,11 +215,9 @@ func ownerOdd(t *testing.T, w *world.World) {
 	// A new owner from outside takes a seat.
 	Account(t, w, x.email("ann"))
 	token := x.offer("ann")
-	plan := orgusers.Plan{Limits: []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: 3}}}
-	require.NoError(t, w.Operator().SetPlan(ctx, x.ID, plan))
+	require.NoError(t, w.Operator().SetPlan(ctx, x.ID, seats(3)))
 	x.refuses(orgusers.ErrSeats, "", func() error { return w.Visitor().AcceptOwnership(ctx, token) })
-	plan.Limits[0].Max = 4
-	require.NoError(t, w.Operator().SetPlan(ctx, x.ID, plan))
+	require.NoError(t, w.Operator().SetPlan(ctx, x.ID, seats(4)))
 	require.NoError(t, w.Visitor().AcceptOwnership(ctx, token))
 	x.owned("ann")
 }

@@ -163,7 +163,7 @@ func refusedBurnNothing(t *testing.T, open Opener) {
 		fails(t, err, orgusers.ErrDenied, orgusers.ReasonNotAdministrator)
 	}
 	// Nor does a call for which there are no seats.
-	require.NoError(t, w.Operator().SetPlan(world.Ctx(), y.ID, orgusers.Plan{Limits: []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: 4}}}))
+	require.NoError(t, w.Operator().SetPlan(world.Ctx(), y.ID, seats(4)))
 	for range 5 {
 		_, err := y.Admin().Invite(world.Ctx(), orgusers.Invitation{To: "victim+x@mail.example"})
 		require.ErrorIs(t, err, orgusers.ErrSeats)

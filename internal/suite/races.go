@@ -274,10 +274,7 @@ func raceSeats(r *round) {
 	require.NoError(r.t, err)
 	require.Equal(r.t, n, rep.Count(orgusers.Applied))
 	r.a.Dispatch()
-	plan := func(seats int64) {
-		require.NoError(r.t, r.a.Operator().SetPlan(world.Ctx(), x.ID,
-			orgusers.Plan{Limits: []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: seats}}}))
-	}
+	plan := func(n int64) { require.NoError(r.t, r.a.Operator().SetPlan(world.Ctx(), x.ID, seats(n))) }
 	plan(4)
 	tokens := make([]string, n)
 	calls := make([]func(context.Context) error, n)

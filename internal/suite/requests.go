@@ -286,7 +286,7 @@ func refusedMayBeTriedAgain(t *testing.T, open Opener) {
 	op := w.Operator()
 	must := func(err error) { t.Helper(); require.NoError(t, err) }
 
-	must(op.SetPlan(world.Ctx(), x.ID, orgusers.Plan{Limits: []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: 3}}}))
+	must(op.SetPlan(world.Ctx(), x.ID, seats(3)))
 	_, err := door.Invite(world.Ctx(), inv)
 	require.ErrorIs(t, err, orgusers.ErrSeats)
 	must(op.SetPlan(world.Ctx(), x.ID, orgusers.Plan{}))
@@ -317,12 +317,7 @@ func unknownOutcome(t *testing.T, open Opener) {
 	x := newTeam(t, w, "acme")
 	for name, carriedOut := range map[string]bool{"it happened": true, "it did not": false} {
 		lost := fmt.Errorf("%w: connection lost", orgusers.ErrUnknownOutcome)
-		fault := func(m string) error {
-			if m == "Commit" {
-				return lost
-			}
-			return nil
-		}
+		fault := failing(lost, "Commit")
 		store.with(func(f *faulty) {
 			if carriedOut {
 				f.after = fault

@@ -331,15 +331,9 @@ func noSecretsInFaults(t *testing.T, open Opener) {
 			token = world.Token(m)
 		}
 	}
-	store.with(func(f *faulty) {
-		f.before = func(m string) error {
-			if m == "Commit" {
-				u := w.User(x.member.User)
-				return fmt.Errorf("insert into users values (%+v), %v, %s: duplicate", u, u.Password, u.MFA)
-			}
-			return nil
-		}
-	})
+	u := w.User(x.member.User)
+	duplicate := fmt.Errorf("insert into users values (%+v), %v, %s: duplicate", u, u.Password, u.MFA)
+	store.with(func(f *faulty) { f.before = failing(duplicate, "Commit") })
 	err := w.Reset(token, newPassword)
 	require.ErrorIs(t, err, orgusers.ErrStore)
 	c.clean("ResetPassword", err, errors.Unwrap(err))
@@ -459,14 +453,7 @@ func faultsStayInside(t *testing.T, open Opener) {
 				if kind == "conflict" && alone {
 					continue // tried again, for seconds
 				}
-				store.with(func(f *faulty) {
-					f.before = func(m string) error {
-						if m == method {
-							return fault
-						}
-						return nil
-					}
-				})
+				store.with(func(f *faulty) { f.before = failing(fault, method) })
 				what := fmt.Sprintf("%s %s: %s, %s", a.method, a.action, method, kind)
 				err := a.call(s)
 				store.heal()

@@ -278,9 +278,7 @@ func ssoInvited(t *testing.T, w *world.World) {
 	require.NoError(t, x.As(x.owner).SetAllowedDomains(ctx, "other.example"))
 	x.turnsAway(orgusers.ErrDenied, orgusers.ReasonDomain, x.says("out"))
 	require.NoError(t, x.As(x.owner).SetAllowedDomains(ctx))
-	w.PatchOrg(x.ID, func(o *orgusers.Organization) {
-		o.Plan.Limits = []orgusers.Limit{{Resource: orgusers.ResourceUsers, Max: o.Tally.Members}}
-	})
+	w.PatchOrg(x.ID, func(o *orgusers.Organization) { o.Plan = seats(o.Tally.Members) })
 	x.turnsAway(orgusers.ErrSeats, "", x.says("out"))
 	w.PatchOrg(x.ID, func(o *orgusers.Organization) { o.Plan.Limits = nil })
 	require.NoError(t, x.As(x.owner).Do(ctx, orgusers.SetRole{Role: orgusers.RoleMember}, x.admin.ID))
@@ -322,8 +320,7 @@ func ssoSubject(t *testing.T, w *world.World) {
 	a = x.says("admin")
 	a.Subject = "s-member"
 	x.turnsAway(orgusers.ErrDenied, orgusers.ReasonSSOSubject, a)
-	x.sso(orgusers.SSO{RoleMapping: true})
-	require.NoError(t, x.As(x.owner).SetGroups(world.Ctx(), orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember}))
+	mapped(x, orgusers.GroupRole{Group: "staff", Role: orgusers.RoleMember})
 	a = x.says("renamed", "staff")
 	a.Subject = "s-member"
 	x.turnsAway(orgusers.ErrDenied, orgusers.ReasonSSOSubject, a)

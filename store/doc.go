@@ -85,7 +85,7 @@
 // t.TempDir. Call t.Parallel in open if they may run side by side, and close in t.Cleanup. With -short
 // the races run a twentieth of their rounds; run them all before a release, on the engine and version
 // you run in production, and again with whatever the host changes: isolation level, time zone, SQL mode,
-// a connection pooler, client-side parameters.
+// a connection pooler, client-side parameters. storetest.Share is for those: fewer rounds.
 //
 // # Where authors go wrong
 //

@@ -95,6 +95,8 @@ func (a Account) EndSession(ctx context.Context, id SessionID) error {
 // EndOtherSessions ends all of the person's sessions but this one (R7.17), which goes on under a new
 // token. By an identity provider it ends those that came from there too, and no others; a session of that
 // kind that the host keeps is ErrDenied with [ReasonHostSession]: only the host can tell which those are.
+// No credential is asked for, so a host that keeps its own sessions takes ProvedAt over too: by it alone a
+// session from before a deactivation stays dead there (S-069).
 func (a Account) EndOtherSessions(ctx context.Context) (Renewed, error) {
 	c := &EndOwnSessions{}
 	return a.run(ctx, "Account.EndOtherSessions", c, &c.own)

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
 export CGO_ENABLED=1 ORGUSERS_SOAK=1
+# A password hash takes 19 MiB, and the race detector several times that beside: page by page it would be most of the time.
+export GORACE="${GORACE:-no_huge_pages_for_shadow=0}"
 
 # Only test binaries that link rapid know its flag. The packages come before it: go test takes what
 # follows a flag it does not know for arguments of the test, and would test the wrong package.

@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec 2>&1 # one log, in the order of what happened
 unset GOWORK
 export CGO_ENABLED=1
+# A password hash takes 19 MiB, and the race detector several times that beside: page by page it would be most of the time.
+export GORACE="${GORACE:-no_huge_pages_for_shadow=0}"
 export GOFLAGS="${GOFLAGS:-} -buildvcs=false" # a checkout owned by somebody else is no reason to fail
 
 failed=()

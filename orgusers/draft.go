@@ -48,6 +48,7 @@ type draft struct {
 	counters map[string]int64
 
 	counted map[string]Counter // what is to be added to counters
+	sender  [2]quota           // see senderQuotas
 
 	revoked []Revoke // beyond what the members' own grants show
 	audit   []AuditEntry

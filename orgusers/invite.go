@@ -125,7 +125,7 @@ func (c *Invite) decide(d *draft) error {
 	if err := d.org.was.Plan.admit(ErrSeats, ResourceUsers, d.org.was.Tally.Seats(), fresh); err != nil {
 		return err
 	}
-	for _, q := range d.policy.senderQuotas(c.Org, d.actor.User, d.env.Now) {
+	for _, q := range d.senderQuotas() {
 		if mails > 0 && !d.room(q, mails) { // all or nobody
 			return &Error{Kind: ErrLimit, Limit: &LimitError{Resource: ResourceInvitations, Used: d.counters[q.key], Asked: mails, Allowed: int64(q.most)}}
 		}
@@ -235,7 +235,7 @@ func (d *draft) issueInvitation(m *Member) {
 // mailInvitation mails the link and counts it against the quotas (S-026).
 func (d *draft) mailInvitation(m *Member) {
 	d.spend(d.policy.mailboxQuota(m.Address, d.env.Now), 1)
-	for _, q := range d.policy.senderQuotas(m.Org, d.actor.User, d.env.Now) {
+	for _, q := range d.senderQuotas() {
 		d.spend(q, 1)
 	}
 	d.mail(m.ID, "", MailData{

@@ -211,7 +211,7 @@ func (ResendInvitation) judge(d *draft, t target) verdict {
 	if v := (renewal{}).judge(d, t); !v.ok() {
 		return v
 	}
-	for _, q := range d.policy.senderQuotas(d.org.now.ID, d.actor.User, d.env.Now) {
+	for _, q := range d.senderQuotas() {
 		if !d.room(q, 1) {
 			return skip(ReasonResendLimit, "C5")
 		}

@@ -59,6 +59,14 @@ func (p *Policy) senderQuotas(org OrgID, actor UserID, now time.Time) [2]quota {
 	}
 }
 
+// senderQuotas are those of the actor in the organization.
+func (d *draft) senderQuotas() [2]quota {
+	if d.sender[0].key == "" {
+		d.sender = d.policy.senderQuotas(d.org.now.ID, d.actor.User, d.env.Now)
+	}
+	return d.sender
+}
+
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
 // inviteCounters are the counters that mailing these addresses looks at.

@@ -30,7 +30,9 @@ type Config struct {
 	Breached Breached // a breach corpus that new passwords are looked up in
 	Firewall Firewall // is told of IP rules; without it the host asks [Service.Allowed]
 
-	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 224 MiB.
+	// PasswordMemory bounds the memory of parallel password hashing, in bytes: 224 MiB. A hash takes 19, and
+	// whenever as much as this is used or waits to be collected, a collection is forced: with a heap of
+	// gigabytes, give more, so that it is rarer.
 	PasswordMemory int64
 	// SendTimeout bounds one call of a port ([Mailer], [Sessions], [Meter], [Firewall]): 30 s, at most a minute.
 	SendTimeout time.Duration

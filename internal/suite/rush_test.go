@@ -39,7 +39,7 @@ func TestS082_Rush(t *testing.T) {
 }
 
 func rush(t *testing.T) {
-	w := world.New(t, inMemory(t))
+	w := world.New(t, inMemory(t), func(c *orgusers.Config) { c.PasswordMemory = 0 }) // the default
 	people := make([]suite.Person, 100)
 	hash := world.GoodHash()
 	for i := range people {

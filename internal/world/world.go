@@ -40,7 +40,8 @@ func New(t testing.TB, store orgusers.Store, options ...func(*orgusers.Config)) 
 		Keys:  []orgusers.Key{testKey(1)},
 		Links: orgusers.Links{Base: "https://app.example.com/users"},
 		// People here sign in once and act for days. What needs a fresh proof has tests of its own.
-		Policy: orgusers.Policy{StepUp: []orgusers.Action{}},
+		Policy:         orgusers.Policy{StepUp: []orgusers.Action{}},
+		PasswordMemory: 1 << 30, // tests of the bound set their own
 	}
 	for _, o := range options {
 		o(&w.Conf)

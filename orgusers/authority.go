@@ -111,9 +111,13 @@ func (d *draft) proved() bool {
 }
 
 // steppedUp demands a fresh proof for what the policy names (S-063). Support acts with rights of its
-// own, and a mailed link is a proof itself.
+// own, a mailed link is a proof itself, and signing in is giving one.
 func (d *draft) steppedUp() *Error {
-	if d.dry || d.role == actsAsOperator || d.role == actsAsLink || !slices.Contains(d.policy.StepUp, d.action) || d.proved() {
+	switch d.role {
+	case actsAsOperator, actsAsLink, actsAsVisitor, actsAsProvider:
+		return nil
+	}
+	if d.dry || !slices.Contains(d.policy.StepUp, d.action) || d.proved() {
 		return nil
 	}
 	return &Error{Kind: ErrReauth}

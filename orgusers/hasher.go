@@ -41,7 +41,7 @@ func newHasher(memoryBudget int64, rand io.Reader) *hasher {
 	}
 	half := int(max(min(memoryBudget/2/(argonMemory<<10), 1<<20), 1))
 	n := min(half, 2*runtime.GOMAXPROCS(0))
-	return &hasher{slots: newSlots(n, maxHashQueue), memory: &hashMemory{most: n + half}, rand: rand}
+	return &hasher{slots: newSlots(n, maxHashQueue), memory: &hashMemory{most: 2 * half}, rand: rand}
 }
 
 // hash returns the argon2id hash of a password that [checkPassword] has let pass. It waits for a slot

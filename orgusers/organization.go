@@ -1,6 +1,8 @@
 package orgusers
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -100,6 +102,11 @@ type SSO struct {
 	// ValidFrom is when single sign-on was last switched off: what a provider said before that is no good any
 	// more. [Admin.SetSSO] sets it, whatever it is given; zero: never.
 	ValidFrom time.Time
+}
+
+// describe is single sign-on for the audit trail.
+func (s *SSO) describe() string {
+	return fmt.Sprintf("enabled=%t strict=%t role_mapping=%t session_max=%s keeper=%s", s.Enabled, s.Strict, s.RoleMapping, s.SessionMax, cmp.Or(s.Keeper, "-"))
 }
 
 // ssoOnly reports whether m can sign in by single sign-on alone.

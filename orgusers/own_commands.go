@@ -118,7 +118,9 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 		s = *r.was
 		r.now = nil
 	}
+	before := s.ProvedAt // by a clock that may run ahead
 	proved(&s)
+	s.ProvedAt = later(s.ProvedAt, before)
 	if !s.CreatedAt.After(u.SessionsValidFrom) {
 		s.CreatedAt = u.SessionsValidFrom.Add(time.Microsecond)
 	}

@@ -155,3 +155,27 @@ func TestC5_WhoCounts(t *testing.T) {
 	_, err = mia.Prove(world.Ctx(), world.Password, "")
 	asked(2, err)
 }
+
+// TestS063_SigningInIsAProof: whatever the policy wants a fresh proof for, the steps of a sign-in ask for none
+// but their own: nobody could give it there.
+func TestS063_SigningInIsAProof(t *testing.T) {
+	t.Parallel()
+	x := newFront(t, func(c *orgusers.Config) {
+		c.Policy.StepUp = []orgusers.Action{
+			orgusers.ActionSignIn, orgusers.ActionSSOSignIn, orgusers.ActionChangePassword, orgusers.ActionEnrolMFA,
+		}
+	})
+	x.demand(orgusers.Security{RequireMFA: true})
+	x.PatchUser(x.mia.User, orgusers.UserPatch{ResetRequired: orgusers.Some(true)})
+	in := x.SignIn("mia@acme.example")
+	require.Equal(t, orgusers.StepPassword, in.Step)
+	in, err := x.Visitor().ChooseNewPassword(world.Ctx(), in.Token, "a new password of length")
+	require.NoError(t, err)
+	require.Equal(t, orgusers.StepEnrol, in.Step)
+	e, err := x.Visitor().BeginEnrolment(world.Ctx(), in.Token)
+	require.NoError(t, err)
+	app := world.NewFactor(x.World, e.Text())
+	in, _, err = x.Visitor().ConfirmEnrolment(world.Ctx(), in.Token, e.Token(), app.Code())
+	require.NoError(t, err)
+	require.Equal(t, orgusers.StepDone, in.Step)
+}

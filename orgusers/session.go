@@ -155,7 +155,7 @@ func (p *Person) anywhere(good func(m *Membership) bool) bool {
 // attends reports whether the actor's session is good anywhere, or will be when that is enabled: where the person
 // is active, and was not cut off since (R12.2, S-069).
 func (p *Person) attends(a *Actor) bool {
-	return p.anywhere(func(m *Membership) bool { return m.counts(a.SSO) && a.after(m.Member.ValidFrom) })
+	return p.anywhere(func(m *Membership) bool { return m.counts(a.SSO) && a.after(m.cut(a.SSO)) })
 }
 
 // Membership is a person's row in one organization, with what that organization demands.
@@ -165,6 +165,14 @@ type Membership struct {
 	Disabled bool
 	OwnerID  UserID
 	Settings Settings
+}
+
+// cut is up to when sessions of this kind are no good there: the person was cut off, or single sign-on was.
+func (m *Membership) cut(sso OrgID) time.Time {
+	if sso == "" {
+		return m.Member.ValidFrom
+	}
+	return later(m.Member.ValidFrom, m.Settings.SSO.ValidFrom)
 }
 
 // counts reports whether the person is active there, and a session of this kind may be good there: by an

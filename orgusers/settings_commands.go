@@ -105,9 +105,9 @@ func (c SetSSO) decide(d *draft) error {
 		return nil
 	}
 	if !sso.Enabled { // of what is switched on again, nothing comes back
-		sso.ValidFrom = d.env.Now
+		sso.ValidFrom = later(d.env.Now, s.SSO.ValidFrom.Add(time.Microsecond))
 	}
-	d.record(note{before: fmt.Sprintf("%+v", s.SSO), after: fmt.Sprintf("%+v", sso)})
+	d.record(note{before: s.SSO.describe(), after: sso.describe()})
 	s.SSO = sso
 	return nil
 }

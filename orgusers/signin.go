@@ -238,7 +238,7 @@ func (d *draft) begin(u *User, s *Session) {
 	}
 	for i := range d.person.Memberships {
 		m := &d.person.Memberships[i]
-		if cut := m.Member.ValidFrom.Add(time.Microsecond); s.Step == StepDone && m.counts(s.SSO) { // so may this be
+		if cut := m.cut(s.SSO).Add(time.Microsecond); s.Step == StepDone && m.counts(s.SSO) { // so may this be
 			s.CreatedAt = later(s.CreatedAt, cut)
 			if s.SSO == "" {
 				s.ProvedAt = later(s.ProvedAt, cut)

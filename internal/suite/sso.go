@@ -187,6 +187,8 @@ func ssoSwitched(t *testing.T, w *world.World) {
 	w.Clock.Tick(time.Second)
 	x.sso(orgusers.SSO{}) // of another provider, it may be
 	require.Equal(t, orgusers.ReasonSessionEnded, x.access(session))
+	_, err := w.Svc.Account(session).Sessions(world.Ctx())
+	fails(t, err, orgusers.ErrDenied, orgusers.ReasonSessionEnded)
 	require.Equal(t, orgusers.ReasonSSORequired, x.access(own))
 	require.Empty(t, x.access(x.by(x.says("member"))))
 	x.sso(orgusers.SSO{Strict: true, ValidFrom: w.Clock.Now().Add(time.Hour)})

@@ -116,7 +116,7 @@ func TestS182_CancelStorm(t *testing.T) {
 						})
 						if err == nil {
 							done.Add(1)
-						} else if !ended(err) {
+						} else if !ended(err) && !errors.Is(err, orgusers.ErrConflict) { // which SQLite says, too, when the queue was longer than its patience
 							complain("commit of %s: %w", org, err)
 						}
 						// What the database says is what happened.

@@ -120,7 +120,8 @@ func (a Admin) SetAllowedDomains(ctx context.Context, domains ...string) error {
 // SetSSO says how the organization uses single sign-on. Only the owner may (R1.5); where there is none,
 // the administrators, one of whom stays able to come in without it ([SSO.Keeper]). It counts at once: sessions
 // that the organization does not accept are no good in it, until it accepts them again. Those by a provider that
-// is switched off are over here for good: before the host trusts another one, switch off. Memberships stay as they are (R2.20), and so do the roles that a mapping gave.
+// is switched off are over here for good: before the host trusts another one, switch off. Memberships stay as
+// they are (R2.20), and so do the roles that a mapping gave.
 func (a Admin) SetSSO(ctx context.Context, sso SSO) error {
 	_, err := a.s.do(ctx, "Admin.SetSSO", a.actor, SetSSO{a.org, sso})
 	return err

@@ -85,6 +85,11 @@ func (d *draft) run(c Command) error {
 	if err := d.steppedUp(); err != nil {
 		return err
 	}
+	return d.conclude(c)
+}
+
+// conclude decides for who may give the command.
+func (d *draft) conclude(c Command) error {
 	if err := c.decide(d); err != nil {
 		return err
 	}

@@ -225,6 +225,9 @@ func TestS082_SlotsFollowTheBudget(t *testing.T) {
 		require.Equal(t, want, newHasher(budget, rand.Reader).slots.total, "%d", budget)
 	}
 	require.Equal(t, 64, newHasher(0, rand.Reader).slots.maxQueue)
+	for budget, most := range map[int64]int{0: 10, 1: 2, 2 * one: 4, 1 << 30: 2 * (1 << 29 / (argonMemory << 10))} {
+		require.Equal(t, most, newHasher(budget, rand.Reader).memory.most, "%d: more makes collections rarer, whatever runs at a time", budget)
+	}
 }
 
 func TestS082_ManySignInsAtOnce(t *testing.T) {

@@ -69,8 +69,9 @@ type Member struct {
 	JoinedAt time.Time
 
 	// ValidFrom: sessions that began at or before it are no good in this organization, whatever becomes of the
-	// person there, nor those by own credentials in which none was given afterwards, nor is what they opened ([IPRule]). It is the last deactivation (S-069), or what the person
-	// joined with ([Organization.LeftAt]); zero: neither.
+	// person there, nor those by own credentials in which none was given afterwards, nor is what they opened
+	// ([IPRule]). It is the last deactivation (S-069), or what the person joined with ([Organization.LeftAt]); zero:
+	// neither.
 	ValidFrom time.Time
 
 	// Name, MFA and LastLogin are the account's, copied to the roster so that listing, sorting and

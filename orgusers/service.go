@@ -251,7 +251,7 @@ func (s *Service) try(ctx context.Context, a Actor, c Command, q ViewQuery, requ
 			return nil, stored(err)
 		}
 	}
-	if err := d.run(c); err != nil {
+	if err := d.conclude(c); err != nil {
 		return nil, s.deny(ctx, d, err)
 	}
 	return d, nil

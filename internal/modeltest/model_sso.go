@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Single sign-on: R2.20 to R2.30.
@@ -187,7 +188,11 @@ func (m *model) signInSSO(o *org, email, subject string, groups []string) result
 		if changed {
 			res.entries++
 		}
-		m.account(r.user).lastLogin, m.registry[r.user] = m.now, m.now
+		u := m.account(r.user)
+		u.lastLogin, m.registry[u.id] = m.now, m.now
+		if u.epoch.Equal(m.now) { // joining ended what there was: the session is the first after it
+			u.lastLogin = m.now.Add(time.Microsecond)
+		}
 		res.wrote = true
 		return ""
 	})

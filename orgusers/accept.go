@@ -53,11 +53,11 @@ func invitationQuery(l link) ViewQuery {
 // prove looks at the other organizations of an account that is about to get its password: they have a
 // word on it (C2). The account's version guards what was read.
 func (c *AcceptInvitation) prove(ctx context.Context, s *Service, d *draft) error {
-	r := d.byID[MemberID(c.link.Subject)]
+	r := d.byID.get(MemberID(c.link.Subject))
 	if c.hash == "" || r == nil {
 		return nil
 	}
-	known := d.userByKey[r.now.Address.Key]
+	known := d.userByKey.get(r.now.Address.Key)
 	if known == nil || known.now.Verified || known.now.Orgs == 0 {
 		return nil
 	}
@@ -110,12 +110,12 @@ func (d *draft) join(r *row[Member], u *User) {
 		m.Link, m.ExpiresAt = "", time.Time{}
 		m.Name, m.MFA, m.LastLogin = u.Name, u.MFA.Enrolled(), u.LastLogin
 	})
-	d.byUser[u.ID] = r
+	d.byUser.put(u.ID, r)
 }
 
 // invitation checks the state behind a link: pending, the newest one, and what [draft.invited] says.
 func (d *draft) invitation(l link) (*row[Member], *Error) {
-	r := d.byID[MemberID(l.Subject)]
+	r := d.byID.get(MemberID(l.Subject))
 	switch {
 	case r == nil, r.now.Status != StatusPending, r.now.Link != l.Operation, l.Operation == "":
 		return nil, expired(ReasonLinkReplaced)
@@ -137,7 +137,7 @@ func (d *draft) invited(r *row[Member]) *Error {
 		return denied(ReasonDomain)
 	}
 	if by := r.now.InvitedBy; by != "" {
-		if inviter := d.byUser[by]; inviter == nil || !inviter.now.Administers() {
+		if inviter := d.byUser.get(by); inviter == nil || !inviter.now.Administers() {
 			return expired(ReasonInviterGone)
 		}
 	}
@@ -149,7 +149,7 @@ func (d *draft) invited(r *row[Member]) *Error {
 // somebody else in advance: the link proves the mailbox, so the account is kept but everything that
 // could let the other one in is dropped (S-002).
 func (c *AcceptInvitation) account(d *draft, m *Member) (*User, error) {
-	known := d.userByKey[m.Address.Key]
+	known := d.userByKey.get(m.Address.Key)
 	if known != nil && known.now.Verified {
 		return known.now, nil
 	}
@@ -196,7 +196,7 @@ func (d *draft) distrust(m MemberID, u *User) {
 
 // accountNeeds says what accepting asks for. Who signs in by single sign-on only needs no password.
 func (d *draft) accountNeeds(m *Member) (name, password bool) {
-	known := d.userByKey[m.Address.Key]
+	known := d.userByKey.get(m.Address.Key)
 	if known != nil && known.now.Verified {
 		return false, false
 	}

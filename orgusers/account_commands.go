@@ -30,7 +30,7 @@ func (Leave) decide(d *draft) error {
 		return denied(v.Reason)
 	}
 	d.record(note{member: d.self, before: describe(d.self)})
-	d.expel(d.byID[d.self.ID])
+	d.expel(d.byID.get(d.self.ID))
 	return nil
 }
 

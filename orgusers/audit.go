@@ -46,23 +46,25 @@ type AuditEntry struct {
 
 // seal computes the entry's seal under the seal before it.
 func (k *keyring) seal(e *AuditEntry, prev string) string {
-	return hex.EncodeToString(k.mac(purposeAudit, e.sealed(prev)...))
+	parts := e.sealed(prev)
+	return hex.EncodeToString(k.mac(purposeAudit, parts[:]...))
 }
 
 // sealedRight checks a seal under any of the keys. Only the spelling that seal writes is right.
 func (k *keyring) sealedRight(e *AuditEntry, prev string) bool {
 	mac, err := hex.DecodeString(e.Seal)
-	return err == nil && len(mac) == 32 && hex.EncodeToString(mac) == e.Seal && k.verify(purposeAudit, mac, e.sealed(prev)...)
+	parts := e.sealed(prev)
+	return err == nil && len(mac) == 32 && hex.EncodeToString(mac) == e.Seal && k.verify(purposeAudit, mac, parts[:]...)
 }
 
 // sealed lists every field that the seal covers, in a fixed order. The keyring puts each one's
 // length before it, so that no two entries read the same.
-func (e *AuditEntry) sealed(prev string) [][]byte {
+func (e *AuditEntry) sealed(prev string) (parts [24][]byte) {
 	ip := ""
 	if e.IP.IsValid() {
 		ip = e.IP.String()
 	}
-	fields := []string{
+	fields := [len(parts)]string{
 		"v1", prev, string(e.ID), string(e.Org), strconv.FormatInt(e.Seq, 10), strconv.FormatBool(e.Chained),
 		strconv.FormatInt(e.At.UnixMicro(), 10), string(e.Operation), string(e.Action), string(e.Result), string(e.Reason),
 		string(e.Actor), e.ActorEmail, e.ActorRole, e.Session, ip, e.Agent, e.Request,
@@ -72,7 +74,7 @@ func (e *AuditEntry) sealed(prev string) [][]byte {
 	for _, f := range fields {
 		n += len(f)
 	}
-	all, parts := make([]byte, 0, n), make([][]byte, len(fields))
+	all := make([]byte, 0, n)
 	for i, f := range fields {
 		begin := len(all)
 		all = append(all, f...)

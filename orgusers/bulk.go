@@ -85,7 +85,7 @@ func (b Bulk) remails(d *draft) (to []Address) {
 		return nil
 	}
 	for _, id := range b.selected() {
-		if r := d.byID[id]; r != nil && r.now.Status == StatusPending {
+		if r := d.byID.get(id); r != nil && r.now.Status == StatusPending {
 			to = append(to, r.now.Address)
 		}
 	}
@@ -158,7 +158,7 @@ func (b Bulk) carryOut(d *draft, id MemberID, t target, v verdict) {
 
 // target finds a person; m is nil if there is nobody with this id here.
 func (d *draft) target(id MemberID, single bool) target {
-	r := d.byID[id]
+	r := d.byID.get(id)
 	if r == nil || r.now == nil {
 		return target{single: single}
 	}

@@ -28,13 +28,13 @@ type draft struct {
 	named string            // the address that an identity provider speaks of
 
 	members []*row[Member]
-	byID    map[MemberID]*row[Member]
-	byUser  map[UserID]*row[Member]
-	byKey   map[AddressKey]*row[Member]
+	byID    lookup[MemberID, *row[Member]]
+	byUser  lookup[UserID, *row[Member]]
+	byKey   lookup[AddressKey, *row[Member]]
 
 	users     []*row[User]
-	userByID  map[UserID]*row[User]
-	userByKey map[AddressKey]*row[User]
+	userByID  lookup[UserID, *row[User]]
+	userByKey lookup[AddressKey, *row[User]]
 
 	person   *Person // as it was read; nil: no person was asked for
 	registry []*row[Session]
@@ -47,8 +47,8 @@ type draft struct {
 	sessions map[UserID]int // those that the host keeps; nil: not known
 	counters map[string]int64
 
-	counted map[string]Counter // what is to be added to counters
-	sender  [2]quota           // see senderQuotas
+	counted counts   // what is to be added to counters
+	sender  [2]quota // see senderQuotas
 
 	revoked []Revoke // beyond what the members' own grants show
 	audit   []AuditEntry
@@ -59,11 +59,6 @@ type draft struct {
 func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 	d := &draft{
 		env: e, policy: p, actor: a, action: action, op: OperationID(e.NewID()), live: v.Live, sessions: v.Sessions, counters: v.Counters,
-		byID:      make(map[MemberID]*row[Member], len(v.Members)),
-		byUser:    make(map[UserID]*row[Member], len(v.Members)),
-		byKey:     make(map[AddressKey]*row[Member], len(v.Members)),
-		userByID:  make(map[UserID]*row[User], len(v.Users)),
-		userByKey: make(map[AddressKey]*row[User], len(v.Users)),
 	}
 	d.report = Report{Operation: d.op, Action: action}
 	if v.Org.ID != "" {
@@ -95,7 +90,7 @@ func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 		now := v.Roles[i].Clone()
 		d.roles = append(d.roles, &row[StackRole]{was: &v.Roles[i], now: &now})
 	}
-	if r := d.byUser[a.User]; r != nil && a.User != "" {
+	if r := d.byUser.get(a.User); r != nil && a.User != "" {
 		d.self = r.was
 	}
 	return d
@@ -103,17 +98,17 @@ func newDraft(v *View, a Actor, action Action, p *Policy, e Env) *draft {
 
 func (d *draft) track(r *row[Member]) {
 	d.members = append(d.members, r)
-	d.byID[r.now.ID] = r
-	d.byKey[r.now.Address.Key] = r
+	d.byID.put(r.now.ID, r)
+	d.byKey.put(r.now.Address.Key, r)
 	if r.now.User != "" {
-		d.byUser[r.now.User] = r
+		d.byUser.put(r.now.User, r)
 	}
 }
 
 func (d *draft) trackUser(r *row[User]) {
 	d.users = append(d.users, r)
-	d.userByID[r.now.ID] = r
-	d.userByKey[r.now.Address.Key] = r
+	d.userByID.put(r.now.ID, r)
+	d.userByKey.put(r.now.Address.Key, r)
 }
 
 // account returns the account of a joined member; nil while pending, because an invited stranger is
@@ -122,7 +117,7 @@ func (d *draft) account(m *Member) *User {
 	if m.User == "" {
 		return nil
 	}
-	if r := d.userByID[m.User]; r != nil {
+	if r := d.userByID.get(m.User); r != nil {
 		return r.now
 	}
 	return nil
@@ -291,7 +286,7 @@ func (d *draft) changes() (c Changes, wrote bool) {
 			return a.Name == b.Name && a.Description == b.Description && slices.Equal(a.Permissions, b.Permissions)
 		})
 	c.Revoked = append(c.Revoked, d.revoked...)
-	c.Effects, c.Counters = slices.Clip(d.effects), sortCounters(d.counted)
+	c.Effects, c.Counters = slices.Clip(d.effects), d.counted.sorted()
 	d.firewallEffects(&c)
 	c.Audit = d.audit
 

@@ -73,7 +73,7 @@ func (d *draft) checkKeeper(broken func(string) *Error) *Error {
 // administers reports whether somebody who must be an active administrator is one, as far as the draft can
 // have changed that: who was not looked at was not changed, unless new.
 func (d *draft) administers(u UserID, anew bool) bool {
-	r := d.byUser[u]
+	r := d.byUser.get(u)
 	if r == nil {
 		return !anew
 	}

@@ -68,12 +68,12 @@ func invariantView(owned bool) View {
 func TestInvariants(t *testing.T) {
 	t.Parallel()
 	set := func(name MemberID, change func(m *Member)) func(d *draft) {
-		return func(d *draft) { d.set(d.byID[name], change) }
+		return func(d *draft) { d.set(d.byID.get(name), change) }
 	}
 	expel := func(names ...MemberID) func(d *draft) {
 		return func(d *draft) {
 			for _, n := range names {
-				d.expel(d.byID[n])
+				d.expel(d.byID.get(n))
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func TestInvariants(t *testing.T) {
 		"an admin goes, with another left":          {ownerless: true, do: expel("admin")},
 		"seats to the last":                         {do: newcomers(2)},
 		"the owner becomes another active admin":    {do: func(d *draft) { d.org.now.OwnerID = "admin" }},
-		"the ownership is handed over as it should": {do: func(d *draft) { d.handOver(d.byID["member"]) }},
+		"the ownership is handed over as it should": {do: func(d *draft) { d.handOver(d.byID.get("member")) }},
 
 		"the owner goes":                  {do: expel("owner"), promise: "the owner is an active member"},
 		"the owner is demoted":            {do: set("owner", func(m *Member) { m.Role = RoleMember }), promise: "the owner is an active member"},
@@ -169,10 +169,10 @@ func TestInvariantsOfAnOverfullOrganization(t *testing.T) {
 	t.Parallel()
 	v := invariantView(true)
 	v.Org.Plan.Limits[0].Max = 1
-	require.NoError(t, wrongCommand{func(d *draft) { d.set(d.byID["member"], func(m *Member) { m.Role = RoleAdmin }) }}.against(v))
+	require.NoError(t, wrongCommand{func(d *draft) { d.set(d.byID.get("member"), func(m *Member) { m.Role = RoleAdmin }) }}.against(v))
 	v = invariantView(true)
 	v.Org.Plan.Limits[0].Max = 1
-	require.NoError(t, wrongCommand{func(d *draft) { d.expel(d.byID["member"]) }}.against(v))
+	require.NoError(t, wrongCommand{func(d *draft) { d.expel(d.byID.get("member")) }}.against(v))
 	v = invariantView(true)
 	v.Org.Plan.Limits[0].Max = 1
 	newcomer := Member{ID: "new", Org: "org", Address: Address{Email: "new", Key: "new"}, Role: RoleMember, Status: StatusPending}
@@ -183,7 +183,7 @@ func TestInvariantsOfAnOverfullOrganization(t *testing.T) {
 	v = invariantView(true)
 	v.Org.Plan.Limits[0].Max = 1
 	require.NoError(t, wrongCommand{func(d *draft) { // one for one
-		d.expel(d.byID["member"])
+		d.expel(d.byID.get("member"))
 		d.addMember(newcomer)
 	}}.against(v))
 }

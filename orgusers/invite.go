@@ -146,7 +146,7 @@ func (c *Invite) judge(d *draft, r *Recipient, room bool) verdict {
 	case !d.org.was.allowsDomain(r.Address):
 		return verdict{Refused, ReasonDomain, "R2.11"}
 	}
-	if known := d.byKey[r.Address.Key]; known != nil {
+	if known := d.byKey.get(r.Address.Key); known != nil {
 		if known.now.Status != StatusPending {
 			return skip(ReasonAlreadyMember, "Q3")
 		}
@@ -188,7 +188,7 @@ func (c *Invite) carryOut(d *draft, r *Recipient, v verdict) {
 		out.Input = cutText(r.Input, 256)
 	}
 	n := note{email: r.Address.Email, result: v.Result, reason: v.Reason}
-	row := d.byKey[r.Address.Key]
+	row := d.byKey.get(r.Address.Key)
 	switch {
 	case v.ok() && row == nil:
 		row = d.addMember(Member{

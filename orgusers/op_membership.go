@@ -158,7 +158,7 @@ func (Delete) needs(q *ViewQuery) { q.Owned = true }
 func (Delete) apply(d *draft, t target) change {
 	before := describe(t.m)
 	d.expel(t.row)
-	d.userByID[t.u.ID].now = nil
+	d.userByID.get(t.u.ID).now = nil
 	return change{before: before, after: "account deleted"}
 }
 

@@ -114,7 +114,7 @@ func (c *CreateOrganization) decide(d *draft) error {
 
 // accountFor finds or makes an account that support vouches for.
 func (d *draft) accountFor(a Address, name Name) *User {
-	if known := d.userByKey[a.Key]; known != nil {
+	if known := d.userByKey.get(a.Key); known != nil {
 		return known.now
 	}
 	u := &User{ID: UserID(d.env.NewID()), Address: a, Name: name, CreatedAt: d.env.Now}
@@ -230,7 +230,7 @@ func (c RestoreOwner) query(Actor) ViewQuery {
 
 func (c RestoreOwner) decide(d *draft) error {
 	field := FieldError{Field: "member"}
-	switch r := d.byID[c.Member]; {
+	switch r := d.byID.get(c.Member); {
 	case d.org.now.OwnerID == "":
 		field.Reason, field.Message = ReasonOwner, "the organization is owner-less"
 	case r == nil:

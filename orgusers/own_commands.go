@@ -130,7 +130,7 @@ func (c *own) renew(d *draft, u *User, proved func(*Session)) {
 		c.renewed.Token = c.token.secret
 		d.registry = append(d.registry, &row[Session]{now: &s})
 	}
-	c.account = *d.userByID[u.ID]
+	c.account = *d.userByID.get(u.ID)
 }
 
 // Prove is the command behind [Account.Prove].

@@ -32,7 +32,7 @@ func (OfferOwnership) authorize(d *draft) *Error { return d.byOwner() }
 func (c OfferOwnership) decide(d *draft) error {
 	field, sends := FieldError{Field: "email"}, 0
 	t := &d.org.now.Transfer
-	switch r := d.byKey[c.To.Key]; {
+	switch r := d.byKey.get(c.To.Key); {
 	case d.self.Address.Key == c.To.Key:
 		field.Reason, field.Message = ReasonSelf, "you own the organization already" // R4.8, S-065
 	case !d.org.now.allowsDomain(c.To):
@@ -75,7 +75,7 @@ func (d *draft) mailOffer(t *Transfer) {
 	t.ExpiresAt = d.env.Now.Add(d.policy.Lifetimes.Ownership)
 	t.Sends++
 	var to MemberID // so that the link finds the row by itself
-	if r := d.byKey[t.To.Key]; r != nil {
+	if r := d.byKey.get(t.To.Key); r != nil {
 		to = r.now.ID
 	}
 	d.mail(to, "", MailData{Kind: MailOwnershipOffer, To: t.To.Email, ExpiresAt: t.ExpiresAt})
@@ -183,7 +183,7 @@ func (c *answerOwnership) offer(d *draft) *Error {
 		return expired(ReasonLinkMalformed)
 	}
 	t, recipient := &d.org.now.Transfer, c.recipient
-	if r := d.byID[MemberID(c.link.Subject)]; r != nil {
+	if r := d.byID.get(MemberID(c.link.Subject)); r != nil {
 		recipient = r.now.Address.Key
 	}
 	switch {
@@ -191,14 +191,14 @@ func (c *answerOwnership) offer(d *draft) *Error {
 		return expired(ReasonLinkReplaced)
 	case !d.env.Now.Before(t.ExpiresAt):
 		return expired(ReasonLinkExpired)
-	case t.By != d.org.now.OwnerID, d.byUser[t.By] == nil:
+	case t.By != d.org.now.OwnerID, d.byUser.get(t.By) == nil:
 		return expired(ReasonOffererGone)
 	case !d.org.now.allowsDomain(t.To):
 		return denied(ReasonDomain)
 	}
 	c.info = OwnershipInfo{
 		Org: d.org.now.ID, OrgName: d.org.now.Name, Email: t.To.Email,
-		OfferedBy: d.byUser[t.By].now.Address.Email, ExpiresAt: t.ExpiresAt,
+		OfferedBy: d.byUser.get(t.By).now.Address.Email, ExpiresAt: t.ExpiresAt,
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func (c *AcceptOwnership) decide(d *draft) error {
 		return err
 	}
 	t := d.org.now.Transfer
-	r, account := d.byKey[t.To.Key], d.userByKey[t.To.Key]
+	r, account := d.byKey.get(t.To.Key), d.userByKey.get(t.To.Key)
 	switch { // nothing is used up, accept again later
 	case account != nil && !d.mayOwn(r, account.now):
 		return denied(ReasonPasswordRequired)
@@ -230,7 +230,7 @@ func (c *AcceptOwnership) decide(d *draft) error {
 			if err := d.org.now.Plan.admit(ErrSeats, ResourceUsers, d.org.now.Tally.Seats(), 1); err != nil {
 				return err
 			}
-			by := d.byUser[t.By].now
+			by := d.byUser.get(t.By).now
 			r = d.addMember(Member{
 				ID: MemberID(d.env.NewID()), Org: d.org.now.ID, Address: account.now.Address, Role: RoleMember,
 				Status: StatusPending, InvitedBy: by.User, InvitedByEmail: by.Address.Email, InvitedAt: t.OfferedAt,
@@ -247,7 +247,7 @@ func (c *AcceptOwnership) decide(d *draft) error {
 // handOver swaps the owner, all in one: the new one is an administrator, the old one a Member (R4.1,
 // R4.2) who keeps stacks and stack roles (Q21).
 func (d *draft) handOver(to *row[Member]) {
-	from := d.byUser[d.org.now.OwnerID]
+	from := d.byUser.get(d.org.now.OwnerID)
 	d.record(note{member: to.now, before: "owner=" + string(d.org.now.OwnerID), after: "owner=" + string(to.now.User)})
 	d.set(to, func(m *Member) { m.Role = RoleAdmin })
 	d.org.now.OwnerID = to.now.User

@@ -21,7 +21,7 @@ type quota struct {
 
 // room reports whether n more stay in a quota, with what the command has counted already.
 func (d *draft) room(q quota, n int64) bool {
-	return q.most < 0 || d.counters[q.key]+d.counted[q.key].Add+n <= int64(q.most)
+	return q.most < 0 || d.counters[q.key]+d.counted.added(q.key)+n <= int64(q.most)
 }
 
 // spend counts n against a quota. A command that did not ask [draft.room] fails at the bound, and so does one
@@ -31,12 +31,38 @@ func (d *draft) spend(q quota, n int64) {
 }
 
 // count adds to a counter with the commit.
-func (d *draft) count(c Counter) {
-	if d.counted == nil {
-		d.counted = make(map[string]Counter)
+func (d *draft) count(c Counter) { d.counted.add(c) }
+
+// counts are what is added to counters.
+type counts struct {
+	all   []Counter
+	place lookup[string, int] // in all, from 1
+}
+
+// added is what is added to one counter.
+func (s *counts) added(key string) int64 {
+	if at := s.place.get(key); at > 0 {
+		return s.all[at-1].Add
 	}
-	c.Add += d.counted[c.Key].Add
-	d.counted[c.Key] = c
+	return 0
+}
+
+// add adds to a counter; what was added before counts too.
+func (s *counts) add(c Counter) {
+	if at := s.place.get(c.Key); at > 0 {
+		c.Add += s.all[at-1].Add
+		s.all[at-1] = c
+		return
+	}
+	s.all = append(s.all, c)
+	s.place.put(c.Key, len(s.all))
+}
+
+// sorted are the counters in the order of their keys.
+func (s *counts) sorted() []Counter {
+	all := slices.Clone(s.all)
+	slices.SortFunc(all, func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
+	return all
 }
 
 // Invitations, and offers of an ownership, are kept within bounds (S-026): by mailbox over all organizations,
@@ -150,9 +176,4 @@ func (d *draft) mayMail(kind MailKind, u *User, link OperationID, sentAt time.Ti
 		}
 	}
 	return allow()
-}
-
-// sortCounters are the counters in the order of their keys.
-func sortCounters(counted map[string]Counter) []Counter {
-	return slices.SortedFunc(maps.Values(counted), func(a, b Counter) int { return cmp.Compare(a.Key, b.Key) })
 }

@@ -168,7 +168,7 @@ func (a Admin) Member(ctx context.Context, id MemberID) (Member, error) {
 	if err != nil {
 		return Member{}, named(op, err)
 	}
-	r := d.byID[id]
+	r := d.byID.get(id)
 	if r == nil {
 		return Member{}, named(op, notFound())
 	}
@@ -188,7 +188,7 @@ func (a Admin) MemberByEmail(ctx context.Context, email string) (Member, error) 
 	if err != nil {
 		return Member{}, named(op, err)
 	}
-	r := d.byKey[addr.Key]
+	r := d.byKey.get(addr.Key)
 	if r == nil {
 		return Member{}, named(op, notFound())
 	}

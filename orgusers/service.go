@@ -337,7 +337,7 @@ func (s *Service) refused(ctx context.Context, d *draft, err error) error {
 	}
 	n := note{result: Refused, reason: e.Reason, object: e.Kind.Error(), email: d.named}
 	if d.org.was == nil {
-		own := d.userByID[d.actor.User]
+		own := d.userByID.get(d.actor.User)
 		if own == nil || own.was == nil || !errors.Is(e.Kind, ErrDenied) {
 			return err
 		}

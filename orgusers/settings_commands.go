@@ -129,7 +129,7 @@ func (c SetSSO) keeper(d *draft) (UserID, error) {
 	if to == was {
 		return to, nil // who cannot have gone meanwhile
 	}
-	r := d.byUser[to]
+	r := d.byUser.get(to)
 	if r == nil || !r.now.Administers() {
 		return wrong(ReasonNotAdministrator, "must be an active administrator here")
 	}

@@ -115,7 +115,7 @@ func (d *draft) theUser() *User {
 	if d.person == nil {
 		return nil
 	}
-	return d.userByID[d.person.User.ID].now
+	return d.userByID.get(d.person.User.ID).now
 }
 
 // byCredential: whoever knows a password or holds a ticket; the command checks it.

@@ -90,7 +90,7 @@ func (c *SSOSignIn) authorize(d *draft) *Error { return d.byProvider(c.to) }
 // from it: the reasons are about this organization alone.
 func (c *SSOSignIn) decide(d *draft) error {
 	c.result, c.denied = SignIn{RecoveryCodesLeft: -1}, nil
-	r := d.byKey[c.to.Key]
+	r := d.byKey.get(c.to.Key)
 	if refusal := c.same(d, r); refusal != nil {
 		return refusal
 	}

@@ -1,7 +1,7 @@
 package orgusers
 
 import (
-	"bufio"
+	"bytes"
 	"io"
 	"strings"
 	"time"
@@ -10,27 +10,23 @@ import (
 
 // csvWriter writes RFC 4180 with every cell quoted, so that no cell can break out of its place, and
 // none that a spreadsheet program would run (S-203). encoding/csv does neither: it writes "=1+1" as
-// it is. The first error stays in err and ends all writing.
+// it is. What is written stays in memory until flush, since who takes it may be slow. The first error stays in err
+// and ends all writing.
 type csvWriter struct {
-	w    *bufio.Writer
-	line []byte // the row under way
+	w    io.Writer
+	page []byte // since the last flush
 	err  error
 }
 
 func newCSVWriter(w io.Writer) *csvWriter {
-	c := &csvWriter{w: bufio.NewWriterSize(w, 32<<10)}
+	c := &csvWriter{w: w}
 	if missing(w) {
 		c.err = invalid(FieldError{Field: "writer", Reason: ReasonRequired, Message: "is required"})
 	}
 	return c
 }
 
-func (c *csvWriter) raw(s string) {
-	if c.err == nil {
-		_, err := c.w.WriteString(s)
-		c.failed(err)
-	}
-}
+func (c *csvWriter) raw(s string) { c.page = append(c.page, s...) }
 
 func (c *csvWriter) row(cells ...string) {
 	for _, cell := range cells {
@@ -39,21 +35,21 @@ func (c *csvWriter) row(cells ...string) {
 	c.end()
 }
 
-// cell adds one cell to the row under way, which end writes.
+// cell adds one cell to the row under way, which end ends.
 func (c *csvWriter) cell(s string) {
-	c.line = append(c.line, '"')
+	c.page = append(c.page, '"')
 	if formula(s) {
-		c.line = append(c.line, '\'')
+		c.page = append(c.page, '\'')
 	}
 	for {
 		i := strings.IndexByte(s, '"')
 		if i < 0 {
 			break
 		}
-		c.line = append(append(c.line, s[:i+1]...), '"')
+		c.page = append(append(c.page, s[:i+1]...), '"')
 		s = s[i+1:]
 	}
-	c.line = append(append(c.line, s...), `",`...)
+	c.page = append(append(c.page, s...), `",`...)
 }
 
 // time adds a time, in RFC 3339 in UTC, to the second; empty for never.
@@ -63,32 +59,25 @@ func (c *csvWriter) time(t time.Time) { c.timeAs(time.RFC3339, t) }
 func (c *csvWriter) date(t time.Time) { c.timeAs("01/02/2006", t) }
 
 func (c *csvWriter) timeAs(layout string, t time.Time) {
-	c.line = append(c.line, '"')
+	c.page = append(c.page, '"')
 	if !t.IsZero() {
-		c.line = t.UTC().AppendFormat(c.line, layout)
+		c.page = t.UTC().AppendFormat(c.page, layout)
 	}
-	c.line = append(c.line, `",`...)
+	c.page = append(c.page, `",`...)
 }
 
-func (c *csvWriter) end() {
-	if c.err == nil {
-		_, err := c.w.Write(append(c.line[:len(c.line)-1], "\r\n"...))
-		c.failed(err)
-	}
-	c.line = c.line[:0]
-}
+// end ends the row under way.
+func (c *csvWriter) end() { c.page = append(c.page[:len(c.page)-1], "\r\n"...) }
 
+// flush hands on what was written.
 func (c *csvWriter) flush() error {
 	if c.err == nil {
-		c.failed(c.w.Flush())
+		if _, err := bytes.NewReader(c.page).WriteTo(c.w); err != nil {
+			c.err = &Error{Kind: ErrWriter, Err: err}
+		}
 	}
+	c.page = c.page[:0]
 	return c.err
-}
-
-func (c *csvWriter) failed(err error) {
-	if err != nil {
-		c.err = &Error{Kind: ErrWriter, Err: err}
-	}
 }
 
 // formula reports whether a spreadsheet program might run the cell: its first character that shows

@@ -33,7 +33,7 @@ const (
 // Valid reports whether c is one of the sets.
 func (c Columns) Valid() bool { return c == ColumnsList || c == ColumnsCLI }
 
-// exportPage is how many rows an export reads at a time: some megabytes, and so many that waiting for the
+// exportPage is how many rows an export reads at a time: about a megabyte of CSV, and so many that waiting for the
 // first of them is little beside the rest.
 const exportPage = 8000
 
@@ -42,8 +42,9 @@ const exportPage = 8000
 // ErrInvalid.
 //
 // It streams in pages, in constant memory, and reads each page as it is then, so people who come or
-// go meanwhile may or may not be there; whoever may no longer export gets no further page. The audit
-// trail gets an entry before the first byte leaves.
+// go meanwhile may or may not be there; whoever may no longer export gets no further page. A page is written
+// when it has been read, so that a slow writer holds up no database. The audit trail gets an entry before the
+// first byte leaves.
 // On an error what was written is incomplete; one of w's is [ErrWriter] and wraps it.
 func (a Admin) ExportCSV(ctx context.Context, w io.Writer, o ExportOptions) error {
 	return named("Admin.ExportCSV", a.exportCSV(ctx, w, o))
@@ -80,26 +81,34 @@ func (a Admin) exportCSV(ctx context.Context, w io.Writer, o ExportOptions) erro
 	} else {
 		out.row("Email", "First Name", "Last Name", "Organization Role", "Status", "2FA", "Invited By", "Invited At", "Last Login At")
 	}
-	for out.err == nil {
+	rows := 0
+	var last MemberKey
+	q.Each = func(m *Member) {
+		write(org, m)
+		if rows++; rows == q.Limit {
+			last = q.Sort.Key(m)
+		}
+	}
+	for {
 		if q.After != nil { // the right to the next page is asked for anew
 			if _, err := a.enter(ctx, ActionExport, ViewQuery{}, (*draft).byAdministrator); err != nil {
 				return err
 			}
 		}
+		rows = 0
 		members, err := a.s.store.Members(ctx, q)
 		if err != nil {
 			return stored(err)
 		}
 		for i := range members {
-			write(org, &members[i])
+			q.Each(&members[i])
 		}
-		if len(members) < q.Limit {
-			break
+		if err := out.flush(); err != nil || rows < q.Limit {
+			return err
 		}
-		key := q.Sort.Key(&members[len(members)-1])
-		q.After = &key
+		at := last
+		q.After = &at
 	}
-	return out.flush()
 }
 
 // listed adds a row of ColumnsList.

@@ -89,6 +89,10 @@ type MemberQuery struct {
 	// Sheet asks only for what an export shows: the account's id, address, name, role, status, MFA, the inviter's
 	// address, InvitedAt and LastLogin, in the order of SortEmail. A store may leave the other fields zero.
 	Sheet bool
+	// Each takes the rows as they are read, so that an export goes on with them meanwhile and keeps none. What it is
+	// given is its own only until it returns, which is soon, and it calls no store. A store may call it for each
+	// row and return none, or leave it alone and return the page.
+	Each func(*Member)
 }
 
 // Matches reports whether m passes the filter. Stores that filter in Go use it; those that filter

@@ -113,6 +113,9 @@ func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry
 	}
 }
 
+// auditPart is after how many bytes an export of the trail hands on what it has.
+const auditPart = 32 << 10
+
 // ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column. The trail gets an entry
 // before the first byte leaves, with the length of the chain then. Errors are as for [Admin.ExportCSV].
 func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error {
@@ -153,8 +156,11 @@ func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error 
 		out.time(e.At)
 		out.row(actor, e.ActorRole, string(e.Action), string(e.Result), string(e.Reason), e.Email, e.Object,
 			e.Before, e.After, ip, e.Agent, e.Session, e.Request, string(e.Operation), string(e.ID), e.Seal)
-		if out.err != nil {
-			break
+		if len(out.page) < auditPart {
+			continue
+		}
+		if err := out.flush(); err != nil {
+			return named(op, err)
 		}
 	}
 	return named(op, out.flush())

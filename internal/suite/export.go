@@ -2,6 +2,7 @@ package suite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed" // the golden files
 	"encoding/csv"
@@ -353,6 +354,28 @@ func exportCancelled(t *testing.T, open Opener) {
 	require.ErrorIs(t, err, orgusers.ErrStore)
 	require.ErrorIs(t, err, gone)
 	require.NotContains(t, err.Error(), "db-7")
+
+	half := world.New(t, &halfway{Store: store.Store, err: gone}, func(c *orgusers.Config) { c.Now = w.Clock.Now })
+	err = half.Svc.Admin(org.Owner, org.ID).ExportCSV(world.Ctx(), &out, orgusers.ExportOptions{})
+	require.ErrorIs(t, err, gone)
+	require.Empty(t, out.String(), "of a page that failed nothing leaves")
+}
+
+// halfway is a store that fails in the middle of a page.
+type halfway struct {
+	orgusers.Store
+	err error
+}
+
+// Members hands one row over.
+func (h *halfway) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers.Member, error) {
+	each := q.Each
+	q.Limit, q.Each = 1, nil
+	page, err := h.Store.Members(ctx, q)
+	for i := range page {
+		each(&page[i])
+	}
+	return nil, cmp.Or(err, h.err)
 }
 
 // exportCutOff: who is removed while the first bytes leave gets the page under way, and no further one.

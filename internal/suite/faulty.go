@@ -140,10 +140,13 @@ func (f *faulty) IPRules(ctx context.Context, q orgusers.IPRuleQuery) ([]orguser
 }
 
 func (f *faulty) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers.Member, error) {
-	members, err := answer(f, "Members", func() ([]orgusers.Member, error) { return f.Store.Members(ctx, q) })
 	f.mu.Lock()
 	lie := f.members
 	f.mu.Unlock()
+	if lie != nil {
+		q.Each = nil // so that there is a page to lie about
+	}
+	members, err := answer(f, "Members", func() ([]orgusers.Member, error) { return f.Store.Members(ctx, q) })
 	if err == nil && lie != nil {
 		members = lie(q, members)
 	}

@@ -37,12 +37,21 @@ func (s *Store) Members(ctx context.Context, q orgusers.MemberQuery) ([]orgusers
 	s.filter(&t, &q)
 	order(&t, &q)
 
-	out := make([]orgusers.Member, 0, max(0, min(q.Limit, 8*chunk)))
+	var out []orgusers.Member
+	each := q.Each != nil && !q.Grants // which are read when the rows are there
+	if !each {
+		out = make([]orgusers.Member, 0, max(0, min(q.Limit, 8*chunk)))
+	}
+	var r orgusers.Member
 	err = w.query(ctx, &t, func(rows *sql.Rows) error {
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		out = append(out, m.value(q.Org))
+		if r = m.value(q.Org); each {
+			q.Each(&r)
+			return nil
+		}
+		out = append(out, r)
 		return nil
 	})
 	if err != nil {

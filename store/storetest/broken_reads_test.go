@@ -96,6 +96,16 @@ func brokenReads() []broken {
 				return page, err
 			}
 		})},
+		{"hands rows over and returns them", []string{"Members/SheetHasWhatAnExportShows"}, with(func(s *spy) {
+			s.members = func(q orgusers.MemberQuery, page []orgusers.Member, err error) ([]orgusers.Member, error) {
+				for i := range page {
+					if q.Each != nil {
+						q.Each(&page[i])
+					}
+				}
+				return page, err
+			}
+		})},
 		{"gives pending rows the stacks of nobody", []string{"View/OwnedStacks"}, with(func(s *spy) {
 			s.viewed = func(q orgusers.ViewQuery, v *orgusers.View, err error) error {
 				if q.Owned {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -138,11 +137,11 @@ func (p *Policy) mailBudgets(kind MailKind, u UserID, now time.Time) []quota {
 	if kind != MailPasswordReset && kind != MailMFAReset {
 		return nil
 	}
-	in := func(window time.Duration, most int) quota {
-		begin := now.Truncate(window)
-		return quota{fmt.Sprintf("mail/%s/%s/%d/%s", kind, window, begin.Unix(), u), begin.Add(window), most}
+	hour, today := now.Truncate(time.Hour), now.Truncate(day)
+	return []quota{
+		{"mail/" + string(kind) + "/hour/" + unix(hour) + "/" + string(u), hour.Add(time.Hour), p.ResetMailsPerHour},
+		{"mail/" + string(kind) + "/day/" + unix(today) + "/" + string(u), today.Add(day), p.ResetMailsPerDay},
 	}
-	return []quota{in(time.Hour, p.ResetMailsPerHour), in(day, p.ResetMailsPerDay)}
 }
 
 // at asks for the quotas, the mail budgets and the live sessions of this time.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,7 +93,8 @@ func onEachKind(t *testing.T, test func(t *testing.T, make func(testing.TB) data
 func sqliteDatabase(t testing.TB) database { return sqliteWith(t, sqliteOptions) }
 
 func sqliteWith(t testing.TB, options string) database {
-	return database{driver: "sqlite", dsn: "file:" + filepath.Join(t.TempDir(), "test.db") + "?" + options, dialect: sqlstore.SQLite()}
+	file := url.URL{Path: filepath.Join(t.TempDir(), "test.db")} // the folder of a second run has a # in its name
+	return database{driver: "sqlite", dsn: "file:" + file.EscapedPath() + "?" + options, dialect: sqlstore.SQLite()}
 }
 
 const mattnOptions = "_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1&_synchronous=NORMAL&_txlock=immediate"
@@ -122,8 +124,10 @@ func (d database) is(dialect string) bool { return d.dialect.String() == dialect
 
 // file is where a database is that has a file of its own.
 func (d database) file() (string, bool) {
-	file, _, _ := strings.Cut(d.dsn, "?")
-	return strings.CutPrefix(file, "file:")
+	path, ok := strings.CutPrefix(d.dsn, "file:")
+	path, _, _ = strings.Cut(path, "?")
+	path, err := url.PathUnescape(path)
+	return path, ok && err == nil
 }
 
 // open returns the database open, with room for n connections, until the test ends.

@@ -8,7 +8,7 @@ SIZES    ?= 1000,10000,100000,1000000
 ENGINE   ?= sqlite,postgresql,mariadb
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint soak bench fuzz
+.PHONY: help test lint soak bench fuzz mysql
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -25,6 +25,9 @@ soak: ## tests again and again: CHECKS runs per property, COUNT rounds of the re
 bench: ## each operation beside raw SQL into bench/RESULTS.md, then the benchmarks that match BENCH
 	@cd bench && GOWORK=off go run . -engine $(ENGINE) -sizes $(SIZES)
 	@scripts/each.sh go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 ./...
+
+mysql: ## what is asked of MariaDB, asked of MySQL from Debian unstable
+	@scripts/mysql.sh
 
 fuzz: ## each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

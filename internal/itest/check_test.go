@@ -361,8 +361,8 @@ func TestCheckMySQL(t *testing.T) {
 		"charset":    {map[string]string{"charset": "latin1"}, []sqlstore.Code{sqlstore.CodeEncoding, sqlstore.CodeEncoding, sqlstore.CodeEncoding}},
 		"results":    {map[string]string{"character_set_results": "latin1"}, []sqlstore.Code{sqlstore.CodeEncoding}},
 		"autocommit": {map[string]string{"autocommit": "0"}, []sqlstore.Code{sqlstore.CodeAutocommit}},
-		"isolation":  {map[string]string{"tx_isolation": "'READ-UNCOMMITTED'"}, []sqlstore.Code{sqlstore.CodeIsolation}},
-		"read only":  {map[string]string{"tx_read_only": "1"}, []sqlstore.Code{sqlstore.CodeReadOnly}},
+		"isolation":  {map[string]string{d.variable("isolation"): "'READ-UNCOMMITTED'"}, []sqlstore.Code{sqlstore.CodeIsolation}},
+		"read only":  {map[string]string{d.variable("read_only"): "1"}, []sqlstore.Code{sqlstore.CodeReadOnly}},
 		// Does not matter: every guarded write changes what it finds, and times are numbers.
 		"found rows": {map[string]string{"clientFoundRows": "true"}, []sqlstore.Code{}},
 		"zone":       {map[string]string{"time_zone": "'+09:00'", "parseTime": "true", "loc": "Asia/Tokyo"}, []sqlstore.Code{}},

@@ -37,7 +37,11 @@ func TestCodesOfDrivers(t *testing.T) {
 		raw := &scene{t: t, db: d.open(t, 4), dialect: d.dialect.String()}
 		raw.exec(`CREATE TABLE raw (id INTEGER PRIMARY KEY, n INTEGER NOT NULL UNIQUE CHECK (n < 100), s VARCHAR(3))`)
 		raw.exec(`INSERT INTO raw (id, n, s) VALUES (1, 1, 'a'), (2, 2, 'b')`)
-		for _, a := range accidents()[d.dialect.String()] {
+		family := d.dialect.String()
+		if d.is("mysql") && !d.mysql {
+			family = "mariadb"
+		}
+		for _, a := range accidents()[family] {
 			err := a.do(raw)
 			require.Error(t, err, a.name)
 			for _, call := range []int{2, calls} {
@@ -73,6 +77,11 @@ func accidents() map[string][]accident {
 		accident{"deadlock", conflict, (*scene).deadlock},
 		accident{"text too long", errRefused, run(`INSERT INTO raw (id, n, s) VALUES (9, 9, 'abcd')`)},
 	)
+	mysql := append(servers[:len(servers):len(servers)],
+		accident{"locked", conflict, func(s *scene) error { return s.blocked(`SET innodb_lock_wait_timeout = 1`) }},
+		accident{"connection killed", unknown, func(s *scene) error { return s.killed(`SELECT CONNECTION_ID()`, `KILL CONNECTION ?`) }},
+		accident{"statement killed", unknown, func(s *scene) error { return s.killed(`SELECT CONNECTION_ID()`, `KILL QUERY ?`) }},
+	)
 	return map[string][]accident{
 		"sqlite": append(all,
 			accident{"locked", conflict, (*scene).locked},
@@ -89,14 +98,12 @@ func accidents() map[string][]accident {
 			accident{"connection killed", unknown, func(s *scene) error { return s.killed(`SELECT pg_backend_pid()`, `SELECT pg_terminate_backend($1)`) }},
 			accident{"statement killed", unknown, func(s *scene) error { return s.killed(`SELECT pg_backend_pid()`, `SELECT pg_cancel_backend($1)`) }},
 		),
-		"mysql": append(servers,
-			accident{"locked", conflict, func(s *scene) error { return s.blocked(`SET innodb_lock_wait_timeout = 1`) }},
+		"mysql": mysql,
+		"mariadb": append(mysql[:len(mysql):len(mysql)],
 			accident{"changed since", conflict, func(s *scene) error {
 				return s.changedSince(sql.LevelRepeatableRead, `SET innodb_snapshot_isolation = 1`)
 			}},
 			accident{"too slow", unknown, func(s *scene) error { return s.blocked(`SET max_statement_time = 0.03`) }},
-			accident{"connection killed", unknown, func(s *scene) error { return s.killed(`SELECT CONNECTION_ID()`, `KILL CONNECTION ?`) }},
-			accident{"statement killed", unknown, func(s *scene) error { return s.killed(`SELECT CONNECTION_ID()`, `KILL QUERY ?`) }},
 		),
 	}
 }

@@ -28,6 +28,7 @@ type database struct {
 	dsn     string
 	dialect sqlstore.Dialect
 	others  []string // data source names of every second connection and so on
+	mysql   bool     // MySQL itself, and not MariaDB
 }
 
 func TestMain(m *testing.M) {
@@ -116,7 +117,16 @@ func pqDatabase(t testing.TB) database {
 }
 
 func mysqlDatabase(t testing.TB) database {
-	return database{driver: "mysql", dsn: dbserver.MariaDB(t).DSN, dialect: sqlstore.MySQL()}
+	db := dbserver.MariaDB(t)
+	return database{driver: "mysql", dsn: db.DSN, dialect: sqlstore.MySQL(), mysql: !strings.Contains(db.Version, "MariaDB")}
+}
+
+// variable is the name of a setting of transactions, "isolation" or "read_only", on MySQL or MariaDB.
+func (d database) variable(name string) string {
+	if d.mysql {
+		return "transaction_" + name
+	}
+	return "tx_" + name // which newer ones still know
 }
 
 // is reports whether the database is of a family.

@@ -217,7 +217,7 @@ func TestUnsafeSettings(t *testing.T) {
 
 	d := mysqlDatabase(t)
 	d.store(t, d.open(t, 2))
-	for _, setting := range []string{"?sql_mode=''", "?charset=latin1", "?tx_isolation='READ-UNCOMMITTED'"} {
+	for _, setting := range []string{"?sql_mode=''", "?charset=latin1", "?" + d.variable("isolation") + "='READ-UNCOMMITTED'"} {
 		refused(d, mysqlDatabase(t), setting)
 	}
 	one := mysqlDatabase(t)

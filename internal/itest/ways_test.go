@@ -44,21 +44,22 @@ func ways() []way {
 	lite := func(driver, options string) func(*database) {
 		return func(d *database) { d.driver, d.dsn = driver, strings.Replace(d.dsn, sqliteOptions, options, 1) }
 	}
-	my := func(change func(*mysql.Config)) func(*database) {
+	my := func(change func(*database, *mysql.Config)) func(*database) {
 		return func(d *database) {
 			config, err := mysql.ParseDSN(d.dsn)
 			if err != nil {
 				panic(err)
 			}
 			config.Params = map[string]string{}
-			change(config)
+			change(d, config)
 			d.dsn = config.FormatDSN()
 		}
 	}
 	level := func(name string) func(*database) {
-		return my(func(c *mysql.Config) { c.Params["tx_isolation"] = "'" + name + "'" })
+		return my(func(d *database, c *mysql.Config) { c.Params[d.variable("isolation")] = "'" + name + "'" })
 	}
-	const pgLevel, myLevel = `SELECT current_setting('transaction_isolation')`, `SELECT @@tx_isolation`
+	// MySQL takes for a comment what begins with M!, and MariaDB what is for MySQL 8 or newer.
+	const pgLevel, myLevel = `SELECT current_setting('transaction_isolation')`, `SELECT /*M! @@tx_isolation */ /*!80000 @@transaction_isolation */`
 	const pgPrepared = `SELECT COUNT(*) FROM pg_prepared_statements WHERE statement LIKE '%asked before%'`
 	return []way{
 		{name: "SQLite, one connection", kind: "SQLite", conns: 1},
@@ -96,23 +97,32 @@ func ways() []way {
 		{name: "READ-COMMITTED", kind: "MariaDB", conns: 8, set: level("READ-COMMITTED"), ask: myLevel, answer: "READ-COMMITTED"},
 		{name: "SERIALIZABLE", kind: "MariaDB", conns: 8, set: level("SERIALIZABLE"), ask: myLevel, answer: "SERIALIZABLE"},
 		{
-			name: "innodb_snapshot_isolation", kind: "MariaDB", conns: 8, // the default of newer ones
-			set: my(func(c *mysql.Config) { c.Params["innodb_snapshot_isolation"] = "1" }), ask: `SELECT @@innodb_snapshot_isolation`, answer: "1",
+			name: "innodb_snapshot_isolation", kind: "MariaDB", conns: 8, // the default of newer ones, and nothing that MySQL has
+			set: my(func(d *database, c *mysql.Config) {
+				if !d.mysql {
+					c.Params["innodb_snapshot_isolation"] = "1"
+				}
+			}),
+			ask: `SELECT /*M! @@innodb_snapshot_isolation */ /*!80000 1 */`, answer: "1",
 		},
 		{
-			name: "interpolateParams", behaves: true, kind: "MariaDB", conns: 8, set: my(func(c *mysql.Config) { c.InterpolateParams = true }),
-			ask: `SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Com_stmt_prepare'`, answer: "0",
+			name: "interpolateParams", behaves: true, kind: "MariaDB", conns: 8, set: my(func(_ *database, c *mysql.Config) { c.InterpolateParams = true }),
+			ask: `SELECT /*M! (SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Com_stmt_prepare') */
+ /*!80000 (SELECT count_star FROM performance_schema.events_statements_summary_by_thread_by_event_name
+ WHERE thread_id = PS_CURRENT_THREAD_ID() AND event_name = 'statement/com/Prepare') */`, answer: "0",
 		},
 		{
 			name: "clientFoundRows, parseTime, loc, zones", kind: "MariaDB", conns: 8,
 			set: func(d *database) {
 				plain := d.dsn
 				for _, zone := range []string{"'-09:30'", "'+12:45'"} {
-					my(func(c *mysql.Config) { c.Params["time_zone"], c.ClientFoundRows, c.ParseTime = zone, true, true })(d)
+					my(func(_ *database, c *mysql.Config) {
+						c.Params["time_zone"], c.ClientFoundRows, c.ParseTime = zone, true, true
+					})(d)
 					d.others = append(d.others, d.dsn+"&loc=America%2FSt_Johns")
 					d.dsn = plain
 				}
-				my(func(c *mysql.Config) { c.ClientFoundRows = true })(d)
+				my(func(_ *database, c *mysql.Config) { c.ClientFoundRows = true })(d)
 			},
 		},
 	}

@@ -40,7 +40,11 @@ func givenMySQL(dsn string) (*server, error) {
 	s.log = func() string { return "" }
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return s, s.askVersion(ctx, "SELECT VERSION()")
+	err = s.askVersion(ctx, "SELECT VERSION()")
+	if !strings.Contains(s.version, "MariaDB") {
+		s.engine = "MySQL"
+	}
+	return s, err
 }
 
 func ownMariaDB(ctx context.Context, f *folder, programs mariadbPrograms, port int, settings ...string) (*server, error) {

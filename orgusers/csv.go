@@ -1,7 +1,6 @@
 package orgusers
 
 import (
-	"bytes"
 	"io"
 	"strings"
 	"time"
@@ -72,7 +71,11 @@ func (c *csvWriter) end() { c.page = append(c.page[:len(c.page)-1], "\r\n"...) }
 // flush hands on what was written.
 func (c *csvWriter) flush() error {
 	if c.err == nil {
-		if _, err := bytes.NewReader(c.page).WriteTo(c.w); err != nil {
+		n, err := c.w.Write(c.page)
+		if err == nil && n < len(c.page) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
 			c.err = &Error{Kind: ErrWriter, Err: err}
 		}
 	}

@@ -91,7 +91,8 @@ type MemberQuery struct {
 	Sheet bool
 	// Each takes the rows as they are read, so that an export goes on with them meanwhile and keeps none. What it is
 	// given is its own only until it returns, which is soon, and it calls no store. A store may call it for each
-	// row and return none, or leave it alone and return the page.
+	// row, in order and once, and return none, or leave it alone and return the page. A page that was begun so is not
+	// begun again: an error in the middle is the caller's.
 	Each func(*Member)
 }
 

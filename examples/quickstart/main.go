@@ -91,7 +91,7 @@ func run(ctx context.Context) error {
 	fmt.Printf("Invited from a pasted list: %d invited, %d skipped, %d refused\n", rep.Count(orgusers.Applied), rep.Count(orgusers.Skipped), rep.Count(orgusers.Refused))
 	for _, o := range rep.Outcomes {
 		if o.Result != orgusers.Applied {
-			fmt.Printf("  line %2d  %-28s %s\n", o.Line, o.Email+o.Input, cmp.Or(o.Detail, o.Reason.Text()))
+			fmt.Printf("  line %2d  %-31s %s\n", o.Line, o.Email+o.Input, cmp.Or(o.Detail, o.Reason.Text()))
 		}
 	}
 
@@ -159,7 +159,7 @@ func run(ctx context.Context) error {
 	fmt.Println(" ", &rep)
 	for _, o := range rep.Outcomes {
 		if o.Result != orgusers.Applied {
-			fmt.Printf("  %-28s %s (%s)\n", o.Email, o.Reason.Text(), o.Rule)
+			fmt.Printf("  %-31s %s (%s)\n", o.Email, o.Reason.Text(), o.Rule)
 		}
 	}
 	_, err = byJane.Apply(ctx, orgusers.ForcePasswordReset{}, append(ten, who("priya.patel@acme.example").ID)...)
@@ -189,7 +189,7 @@ func run(ctx context.Context) error {
 		if !m.LastLogin.IsZero() {
 			last = m.LastLogin.Format(time.DateTime)
 		}
-		fmt.Printf("  %-28s %-7s %-9s %s\n", m.Address.Email, role, m.Status, last)
+		fmt.Printf("  %-31s %-7s %-9s %s\n", m.Address.Email, role, m.Status, last)
 	}
 	fmt.Printf("  … %d members, %d pending, %d administrators\n", page.Tally.Members, page.Tally.Pending, page.Tally.Admins)
 

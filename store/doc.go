@@ -70,7 +70,8 @@
 //     by token are the same read behind one more look-up. Live sessions may be counted by
 //     [orgusers.Session.Live] first.
 //  9. The listings: -run 'TestStore/(Members|Organizations|Audit)'. Filter in Go with
-//     [orgusers.MemberFilter.Matches] first, and move it into the engine when the tests pass.
+//     [orgusers.MemberFilter.Matches] first, and move it into the engine when the tests pass. Sheet and Each
+//     of [orgusers.MemberQuery] only make exports faster: leave them alone until the rest is there.
 //  10. Record, Touch, the outbox and the counters: -run 'TestStore/(Record|Touch|Claim|Settle|Effects|Requeue|Bump|Prune)'.
 //  11. What engines do to values, and what clients do at the same time:
 //     -run 'TestStore/(Values|Collation|Aliasing|Context|Race)', then all of it with -race.

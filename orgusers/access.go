@@ -19,8 +19,9 @@ type Access struct {
 }
 
 // Access reads what the actor may do in an organization: one statement. It is [ErrNotFound] for
-// whoever is not in it, and ErrDenied with the reason for whom is deactivated, whose session was
-// ended, and while the organization is disabled. After a removal, deactivation or kill has
+// whoever is not in it, or not any more; and ErrDenied with the reason for who is deactivated, whose session
+// was ended, began without what the organization demands (a second factor, single sign-on) or by another's
+// identity provider, and while the organization is disabled. After a removal, deactivation or kill has
 // committed, the next Access says no, on every node.
 func (s *Service) Access(ctx context.Context, actor Actor, org OrgID) (Access, error) {
 	a, err := s.access(ctx, actor, org)

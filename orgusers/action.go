@@ -1,6 +1,6 @@
 package orgusers
 
-// Action names what a call does: in the audit trail, in [Error.Op], in feature gates. Stable.
+// Action names what a call does: in the audit trail, in feature gates, in [Error.Op] of [Admin.Do]. Stable.
 type Action string
 
 // What administrators do to people: the names of the [Operation] values, each with its gate (R6.3).

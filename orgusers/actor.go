@@ -13,9 +13,10 @@ import (
 type Actor struct {
 	// User is the signed-in account. For [Operator] it is whatever names the vendor's person.
 	User UserID
-	// SignedInAt is when the session behind this call began: a session store's creation time, a
-	// JWT's iat. It is required for everyone but an operator or a visitor, because ending sessions
-	// ([EndSessions], [Deactivate]) works by refusing all that began before.
+	// SignedInAt is when the session behind this call began, in microseconds: a session store's creation
+	// time, or a claim that a renewed token keeps, as its iat does not (examples/jwt). It is required for everyone
+	// but an operator or a visitor, because ending sessions ([EndSessions], [Deactivate]) works by refusing all
+	// that began before.
 	SignedInAt time.Time
 	// MFAAt is when a second factor was proved in this session; zero: it was not. ProvedAt is when a
 	// credential was given last; zero: at SignedInAt, or with SSO nobody knows when. It may lie before

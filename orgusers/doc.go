@@ -35,21 +35,22 @@
 //     password or a second factor is needed next, which is given with the ticket in [SignIn.Token], or it is
 //     done and Token is the session's. [Service.Authenticate] makes the Actor of it on each request. Wrong tries
 //     are counted here, by account, device and address, and answered with growing delays.
-//   - The host's own sign-in and sessions: it fills User, SignedInAt, MFAAt and ProvedAt itself, and counts
-//     tries itself. session/scssession keeps all that in alexedwards/scs, examples/jwt in a token.
+//   - The host's own sign-in and sessions: it fills User, SignedInAt, MFAAt and ProvedAt itself, counts
+//     tries itself, and calls [Service.SignedIn] once per sign-in. session/scssession keeps all that in
+//     alexedwards/scs, examples/jwt in a token.
 //
 // Nothing else leads to a session: no mailed link does. [ErrReauth] asks for a fresh proof: [Account.Prove], or
-// of who came by single sign-on another sign-in for which the provider has asked. What returns a [Renewed] has
-// ended the session; a registry's goes on under its Token, the host's own with its times.
+// of who came by single sign-on another sign-in for which the provider has asked. After a call that returns a
+// [Renewed] the session goes on with what it says: a registry's under its Token, the host's own with its times.
 //
 // # What a host must do
 //
 //   - Bind each door to the right Actor: this package reads no header and no cookie.
 //   - Ask [Service.Access] on every request, and keep no answer longer than the request.
 //   - Guard the Operator door.
-//   - Run the outbox: [Service.Run] or [Service.Dispatch]. Nothing runs by itself.
-//   - On the pages behind mailed links: send Referrer-Policy: no-referrer, and act on POST only, since
-//     mail scanners open links.
+//   - Run the outbox: [Service.Run] or [Service.Dispatch]; and [Operator.Prune] once a day. Nothing runs by itself.
+//   - On the pages behind mailed links: send Referrer-Policy: no-referrer, inspect on GET and act on POST only,
+//     since mail scanners open links.
 //
 // # Promises
 //

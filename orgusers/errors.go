@@ -39,7 +39,7 @@ var (
 	// ErrWriter: the writer that an export was given failed; what was written is incomplete. The cause
 	// is wrapped, and is not part of the text.
 	ErrWriter = errors.New("writer failed")
-	// ErrStore: the store failed; nothing was written. The cause is wrapped for the host's log and
+	// ErrStore: the store failed; nothing was changed. The cause is wrapped for the host's log and
 	// is not part of the text, because it may name hosts and statements.
 	ErrStore = errors.New("store failed")
 )
@@ -47,7 +47,7 @@ var (
 // Error is what every call returns when it fails. Its text is fit to show to the actor: it carries
 // no secret, no statement, and nothing of another organization. The cause is reached by Unwrap.
 type Error struct {
-	Op     string       // the call, "Admin.Invite"
+	Op     string       // the call, "Admin.Invite"; of an operation on one person its [Action]
 	Kind   error        // one of the sentinels
 	Reason Reason       // why, where there is one reason for the whole call
 	Member MemberID     // whom it is about, if it is about one person

@@ -45,7 +45,10 @@ const exportPage = 8000
 // go meanwhile may or may not be there; whoever may no longer export gets no further page. A page is written
 // when it has been read, so that a slow writer holds up no database. The audit trail gets an entry before the
 // first byte leaves.
-// On an error what was written is incomplete; one of w's is [ErrWriter] and wraps it.
+//
+// On an error what was written is incomplete; one of w's is [ErrWriter] and wraps it. Nothing is written before
+// the first page has been read: until then an HTTP handler can still answer with the error. After that it has
+// to break the connection off, or half a file looks whole.
 func (a Admin) ExportCSV(ctx context.Context, w io.Writer, o ExportOptions) error {
 	return named("Admin.ExportCSV", a.exportCSV(ctx, w, o))
 }

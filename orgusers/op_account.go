@@ -24,9 +24,9 @@ type ForcePasswordReset struct{ noInput }
 type ResetMFA struct{ noInput }
 
 // EndSessions signs people out everywhere, at once (R6.5): of accounts that belong to this
-// organization alone, never one's own. Who has no session is skipped: none in the registry, and none that
-// [Config.Sessions] knows of. Without that port the registry's word counts if the actor's own session is
-// there; else the host keeps sessions of which nothing is known, and nobody is skipped for having none.
+// organization alone, never one's own. Who has no session is skipped, in the registry or by
+// [Config.Sessions]. A host that keeps sessions of its own and has no such port skips nobody: it is one if the
+// actor's own session is not in the registry.
 type EndSessions struct{ noInput }
 
 // Unlock lifts a lock after failed sign-ins. It is all or nothing: if one of the people is not

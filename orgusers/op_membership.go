@@ -8,7 +8,8 @@ import (
 
 // Remove takes people off the roster; for a pending one that cancels the invitation (R2.9). The
 // account itself survives, other organizations are untouched (R5.2), all stack roles go (R5.1) and
-// are not given back when the person is invited again (R5.4), nor is a session from before (S-015).
+// are not given back when the person is invited again (R5.4), nor is a session from before (S-015). All
+// sessions end if the account belongs to no other organization; else only this one says no, by [Service.Access].
 type Remove struct{ noInput }
 
 // SetRole gives the organization role. For a pending person it changes the invitation (Q13). It
@@ -25,8 +26,8 @@ type SetStacks struct {
 }
 
 // Deactivate shuts people out of this organization until [Reactivate]. Seat, role and stack roles
-// are kept (Q23). Sessions end at once if the account belongs to this organization alone; otherwise only
-// this organization is closed to them, for good (R12.2, S-073).
+// are kept (Q23). Sessions end at once if the account belongs to this organization alone; otherwise
+// those that there are go on elsewhere, and are refused here, also after a [Reactivate] (R12.2, S-073).
 type Deactivate struct{ noInput }
 
 // Reactivate lets deactivated people in again, with a sign-in after the [Deactivate]. Sessions from before it stay

@@ -135,8 +135,8 @@ func cleanSearch(s string) (string, *FieldError) {
 	return strings.ToLower(norm.NFC.String(s)), fe
 }
 
-// All walks the whole roster in the order and filter of the list, page by page, in constant memory.
-// It ends with the first error.
+// All walks the roster in the order and filter of the list, from its Cursor on (empty: all of it), in constant
+// memory, Limit people a read (0: 200). It ends with the first error.
 func (a Admin) All(ctx context.Context, l List) iter.Seq2[Member, error] {
 	return func(yield func(Member, error) bool) {
 		if l.Limit == 0 {

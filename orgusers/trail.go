@@ -88,7 +88,8 @@ func (s *Service) auditPage(ctx context.Context, org OrgID, l AuditList) (AuditP
 	return page, nil
 }
 
-// AuditTrail walks the whole trail in the order and filter of the list, in constant memory.
+// AuditTrail walks the trail in the order and filter of the list, from its Cursor on (empty: all of it), in
+// constant memory, Limit entries a read (0: 200). It ends with the first error.
 func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry, error] {
 	return func(yield func(AuditEntry, error) bool) {
 		if l.Limit == 0 {
@@ -116,7 +117,7 @@ func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry
 // auditPart is after how many bytes an export of the trail hands on what it has.
 const auditPart = 32 << 10
 
-// ExportAudit writes the trail as CSV: UTF-8, CRLF, formula-safe in every column. The trail gets an entry
+// ExportAudit writes the trail, as [Admin.AuditTrail] walks it, as CSV: UTF-8, CRLF, formula-safe in every column. The trail gets an entry
 // before the first byte leaves, with the length of the chain then. Errors are as for [Admin.ExportCSV].
 func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error {
 	const op = "Admin.ExportAudit"

@@ -1,7 +1,7 @@
 // Package filemailer writes mails into a folder instead of sending them, one .eml file each, which
 // any mail program opens.
 //
-// It is for development only. The files hold links that sign people in or make them owners, in the
+// It is for development only. The files hold links that set passwords or make people owners, in the
 // clear and for as long as nobody deletes them: whoever reads the folder has those accounts. New
 // makes the folder and Send the files for the current user alone, and that is all the protection
 // there is.

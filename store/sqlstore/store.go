@@ -4,7 +4,7 @@
 //
 //	db, err := sql.Open("sqlite", "file:app.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate")
 //	store, err := sqlstore.New(db, sqlstore.SQLite())
-//	err = store.Migrate(ctx) // once per release, from the host's deployment or at its start
+//	err = store.Migrate(ctx) // once per release, from the host's deployment
 //	list, err := store.Check(ctx) // what is wrong with the database; an empty list
 //	svc, err := orgusers.New(orgusers.Config{Store: store, …})
 //

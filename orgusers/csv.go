@@ -68,9 +68,9 @@ func (c *csvWriter) timeAs(layout string, t time.Time) {
 // end ends the row under way.
 func (c *csvWriter) end() { c.page = append(c.page[:len(c.page)-1], "\r\n"...) }
 
-// flush hands on what was written.
+// flush hands on what was written, if anything.
 func (c *csvWriter) flush() error {
-	if c.err == nil {
+	if c.err == nil && len(c.page) > 0 {
 		n, err := c.w.Write(c.page)
 		if err == nil && n < len(c.page) {
 			err = io.ErrShortWrite

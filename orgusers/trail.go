@@ -117,8 +117,9 @@ func (a Admin) AuditTrail(ctx context.Context, l AuditList) iter.Seq2[AuditEntry
 // auditPart is after how many bytes an export of the trail hands on what it has.
 const auditPart = 32 << 10
 
-// ExportAudit writes the trail, as [Admin.AuditTrail] walks it, as CSV: UTF-8, CRLF, formula-safe in every column. The trail gets an entry
-// before the first byte leaves, with the length of the chain then. Errors are as for [Admin.ExportCSV].
+// ExportAudit writes the trail, as [Admin.AuditTrail] walks it, as CSV: UTF-8, CRLF, formula-safe in every
+// column. The trail gets an entry before the first byte leaves, with the length of the chain then. Errors are
+// as for [Admin.ExportCSV].
 func (a Admin) ExportAudit(ctx context.Context, w io.Writer, l AuditList) error {
 	const op = "Admin.ExportAudit"
 	out := newCSVWriter(w)

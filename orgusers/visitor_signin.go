@@ -117,7 +117,8 @@ func ticketHash(secret string) string {
 // Request and Device: for the host's middleware, on each request, in one statement. ErrDenied with
 // [ReasonSessionEnded]: there is no such session, or no longer, or it is a ticket; on every node, as
 // soon as what ended it has committed (S-141), or the person is active nowhere where it could be good (R12.2).
-// In which organizations it is, and whether single sign-on was switched off there since, [Service.Access] and the doors say.
+// In which organizations it is, and whether single sign-on was switched off there since, [Service.Access] and the
+// doors say.
 func (s *Service) Authenticate(ctx context.Context, token string, origin Actor) (Actor, error) {
 	const op = "Authenticate"
 	hash := ticketHash(token)

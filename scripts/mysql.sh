@@ -7,14 +7,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/orgusers/mysql
 root=$cache/root
-mirror=${ORGUSERS_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 fetch() {
   local apt=$cache/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   rm -rf "$apt" "$root.new"
   mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
   : >"$apt/status" # nothing is installed there
-  echo "deb [signed-by=$keyring] $mirror unstable main" >"$apt/sources.list"
+  echo "deb [signed-by=$keyring] http://deb.debian.org/debian unstable main" >"$apt/sources.list"
   get() {
     apt-get -qq -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
       -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=- -o APT::Sandbox::User="$(id -un)" \

@@ -65,6 +65,31 @@ func TestS141_CutAtOnceAndGoneWithTheOutbox(t *testing.T) {
 	}
 }
 
+// A host with sessions of its own may have the password checked here: what the sign-in proved goes over with the
+// actor, and the host's session is cut as the registry's is.
+func TestSignInByThePasswordsKeptHere(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	ann := h.org.Join("ann@acme.example", orgusers.RoleMember)
+	actor := h.World.SignedIn("ann@acme.example")
+	ctx, err := h.manager.Load(world.Ctx(), "")
+	require.NoError(t, err)
+	require.NoError(t, h.sessions.SignIn(ctx, actor))
+	own, ok := h.sessions.Actor(ctx)
+	require.True(t, ok)
+	require.Equal(t, []any{ann.User, actor.SignedInAt, actor.MFAAt, actor.ProvedAt}, []any{own.User, own.SignedInAt, own.MFAAt, own.ProvedAt})
+	for _, a := range []orgusers.Actor{actor, own} {
+		_, err = h.Svc.Access(world.Ctx(), a, h.org.ID)
+		require.NoError(t, err)
+	}
+	h.Clock.Tick(time.Millisecond)
+	require.NoError(t, h.org.Admin().Do(world.Ctx(), orgusers.EndSessions{}, ann.ID))
+	for _, a := range []orgusers.Actor{actor, own} {
+		_, err = h.Svc.Access(world.Ctx(), a, h.org.ID)
+		require.ErrorIs(t, err, orgusers.ErrDenied)
+	}
+}
+
 // The operation tells an administrator whether there was anything to end, from what scs has.
 func TestEndSessionsSkipsWhoHasNone(t *testing.T) {
 	t.Parallel()
